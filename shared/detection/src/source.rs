@@ -1,0 +1,262 @@
+//! Typed provenance: what the text in a record that claims to be an address really is, decided
+//! once, before any rule; and the key under which a source's evidence is kept.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// Where a call came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source<'a> {
+    /// An address of the Internet. Counted, and looked up in lists and geography.
+    Public(IpAddr),
+    /// An address that means something only within `scope` (the VPC endpoint, or else the account,
+    /// it was seen in). Counted there; never looked up.
+    Private {
+        /// The address.
+        ip: IpAddr,
+        /// Where the address is to be understood.
+        scope: Cow<'a, str>,
+    },
+    /// The cloud's own back end, by name. Never counted, never alerted on.
+    Service(Cow<'a, str>),
+    /// Anything else that stands where an address should. Counted under its text; never looked up.
+    Unrecognized(Cow<'a, str>),
+    /// Nothing.
+    Absent,
+}
+
+/// The longest unrecognized source kept; what is longer is cut.
+const UNRECOGNIZED_MAX_BYTES: usize = 64;
+
+impl<'a> Source<'a> {
+    /// Reads what stands where an address should: IPv4 or IPv6, bare, with a port, or in brackets;
+    /// IPv4 mapped into IPv6 is unwrapped. Names of the cloud's own services are the readers' to
+    /// recognize, before they ask here. `scope` is where a private address is to be understood.
+    pub fn from_address(text: impl Into<Cow<'a, str>>, scope: impl Into<Cow<'a, str>>) -> Self {
+        let text = text.into();
+        let trimmed = text.trim();
+        let Some(ip) = parse_address(trimmed) else {
+            return Self::unrecognized(text);
+        };
+        if ip.is_unspecified() {
+            Self::Absent
+        } else if is_private(ip) {
+            Self::Private { ip, scope: scope.into() }
+        } else if is_global_unicast(ip) {
+            Self::Public(ip)
+        } else {
+            Self::unrecognized(text)
+        }
+    }
+
+    /// The source of a record that has something in the place of an address which is none.
+    fn unrecognized(text: Cow<'a, str>) -> Self {
+        let is_placeholder = matches!(
+            text.trim().to_ascii_lowercase().as_str(),
+            "" | "-" | "<null>" | "null" | "none" | "n/a"
+        );
+        if is_placeholder {
+            return Self::Absent;
+        }
+        if text.len() <= UNRECOGNIZED_MAX_BYTES {
+            return Self::Unrecognized(text);
+        }
+        let end = text.floor_char_boundary(UNRECOGNIZED_MAX_BYTES);
+        Self::Unrecognized(Cow::Owned(text.get(..end).unwrap_or_default().to_owned()))
+    }
+
+    /// The key of this source's ledger; none for what is never counted.
+    pub fn ledger_key(&self) -> Option<LedgerKey> {
+        match self {
+            Self::Public(ip) => Some(LedgerKey::of_public(*ip)),
+            Self::Private { ip, scope } => {
+                Some(LedgerKey::Private { ip: *ip, scope: scope.as_ref().into() })
+            }
+            Self::Unrecognized(text) => Some(LedgerKey::Unrecognized(text.as_ref().into())),
+            Self::Service(_) | Self::Absent => None,
+        }
+    }
+}
+
+/// What one ledger is about. An IPv6 source is its /64, which one attacker holds whole.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LedgerKey {
+    /// A public IPv4 address.
+    V4(Ipv4Addr),
+    /// A public IPv6 /64, by its upper 64 bits.
+    V6Net(u64),
+    /// A private address and where it is to be understood.
+    Private {
+        /// The address.
+        ip: IpAddr,
+        /// The VPC endpoint or account.
+        scope: Box<str>,
+    },
+    /// An unrecognized source, by its text.
+    Unrecognized(Box<str>),
+}
+
+impl LedgerKey {
+    /// The key of a public address.
+    pub fn of_public(ip: IpAddr) -> Self {
+        match ip {
+            IpAddr::V4(v4) => Self::V4(v4),
+            IpAddr::V6(v6) => Self::V6Net(u64::try_from(v6.to_bits() >> 64).unwrap_or_default()),
+        }
+    }
+
+    /// Whether lists and geography may be asked about it.
+    pub fn is_public(&self) -> bool {
+        matches!(self, Self::V4(_) | Self::V6Net(_))
+    }
+
+    /// The public address, or the first address of the /64.
+    pub fn public_address(&self) -> Option<IpAddr> {
+        match self {
+            Self::V4(ip) => Some(IpAddr::V4(*ip)),
+            Self::V6Net(upper) => {
+                Some(IpAddr::V6(Ipv6Addr::from_bits(u128::from(*upper) << 64)))
+            }
+            Self::Private { .. } | Self::Unrecognized(_) => None,
+        }
+    }
+}
+
+/// `203.0.113.7`, `2001:db8:1:2::/64`, `10.0.0.5@vpce-0123`, `unrecognized:30.*.0.210`. Distinct
+/// keys print differently, so the text may serve as a database key.
+impl fmt::Display for LedgerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::V4(ip) => write!(f, "{ip}"),
+            Self::V6Net(upper) => {
+                write!(f, "{}/64", Ipv6Addr::from_bits(u128::from(*upper) << 64))
+            }
+            Self::Private { ip, scope } => write!(f, "{ip}@{scope}"),
+            Self::Unrecognized(text) => write!(f, "unrecognized:{text}"),
+        }
+    }
+}
+
+/// `v4`, `v4:port`, `v6`, `[v6]`, `[v6]:port`, `v6%zone`; IPv4-mapped IPv6 becomes IPv4. Octets
+/// with leading zeros are refused, as `std` does: programs disagree on what they mean.
+fn parse_address(text: &str) -> Option<IpAddr> {
+    let ip = match text.parse::<IpAddr>() {
+        Ok(ip) => ip,
+        Err(_) if text.len() > 64 || !text.contains([':', '.']) => return None,
+        Err(_) => match text.parse::<SocketAddr>() {
+            Ok(socket) => socket.ip(),
+            Err(_) => {
+                let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
+                let bare = bare.split_once('%').map_or(bare, |(address, _zone)| address);
+                IpAddr::V6(bare.parse().ok()?)
+            }
+        },
+    };
+    Some(ip.to_canonical())
+}
+
+/// RFC 1918, CGNAT (RFC 6598), link-local, loopback, unique-local and site-local IPv6.
+fn is_private(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(v4) => {
+            let [a, b, ..] = v4.octets();
+            v4.is_private()
+                || v4.is_link_local()
+                || v4.is_loopback()
+                || (a == 100 && (64..128).contains(&b))
+        }
+        IpAddr::V6(v6) => {
+            let [first, ..] = v6.segments();
+            v6.is_loopback()
+                || v6.is_unique_local()
+                || v6.is_unicast_link_local()
+                || (first & 0xffc0) == 0xfec0
+        }
+    }
+}
+
+/// What a caller on the Internet can have. Documentation ranges are let through: examples use them.
+fn is_global_unicast(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(v4) => {
+            let [a, ..] = v4.octets();
+            (1..224).contains(&a)
+        }
+        IpAddr::V6(v6) => {
+            // 2000::/3 is what is handed out; 64:ff9b::/96 is IPv4 behind a translator.
+            let [first, second, ..] = v6.segments();
+            (first & 0xe000) == 0x2000 || (first == 0x0064 && second == 0xff9b)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn show(text: &str) -> String {
+        match Source::from_address(text, "111111111111") {
+            Source::Public(ip) => format!("public {ip}"),
+            Source::Private { ip, scope } => format!("private {ip} in {scope}"),
+            Source::Service(name) => format!("service {name}"),
+            Source::Unrecognized(text) => format!("unrecognized {text}"),
+            Source::Absent => "absent".to_owned(),
+        }
+    }
+
+    #[test]
+    fn addresses_of_every_form() {
+        for (text, expected) in [
+            ("203.0.113.7", "public 203.0.113.7"),
+            (" 203.0.113.7 ", "public 203.0.113.7"),
+            ("203.0.113.7:57484", "public 203.0.113.7"),
+            ("2001:DB8::1", "public 2001:db8::1"),
+            ("[2001:db8::1]:443", "public 2001:db8::1"),
+            ("[2001:db8::1]", "public 2001:db8::1"),
+            ("::ffff:203.0.113.7", "public 203.0.113.7"),
+            ("[::ffff:203.0.113.7]:80", "public 203.0.113.7"),
+            ("10.1.2.3", "private 10.1.2.3 in 111111111111"),
+            ("100.64.0.1", "private 100.64.0.1 in 111111111111"),
+            ("127.0.0.1", "private 127.0.0.1 in 111111111111"),
+            ("fd00::5", "private fd00::5 in 111111111111"),
+            ("fe80::1%eth0", "private fe80::1 in 111111111111"),
+            ("253.252.51.07", "unrecognized 253.252.51.07"),
+            ("255.18.064.253", "unrecognized 255.18.064.253"),
+            ("240.0.0.1", "unrecognized 240.0.0.1"),
+            ("224.0.0.1", "unrecognized 224.0.0.1"),
+            ("30.*.0.210", "unrecognized 30.*.0.210"),
+            ("XXXX", "unrecognized XXXX"),
+            ("0.0.0.0", "absent"),
+            ("::", "absent"),
+            ("", "absent"),
+            ("-", "absent"),
+            ("<null>", "absent"),
+            ("1.2.3", "unrecognized 1.2.3"),
+            ("203.0.113.7:99999", "unrecognized 203.0.113.7:99999"),
+        ] {
+            assert_eq!(show(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn keys() {
+        let key = |text: &'static str| {
+            Source::from_address(text, "vpce-1").ledger_key().map(|key| key.to_string())
+        };
+        assert_eq!(key("203.0.113.7").as_deref(), Some("203.0.113.7"));
+        assert_eq!(key("2001:db8:1:2:3:4:5:6").as_deref(), Some("2001:db8:1:2::/64"));
+        assert_eq!(key("10.0.0.5").as_deref(), Some("10.0.0.5@vpce-1"));
+        assert_eq!(key("XXXX").as_deref(), Some("unrecognized:XXXX"));
+        assert_eq!(key(""), None);
+        assert_eq!(Source::Service("ec2.amazonaws.com".into()).ledger_key(), None);
+    }
+
+    #[test]
+    fn long_texts_are_cut() {
+        let Source::Unrecognized(text) = Source::from_address("ä".repeat(10_000), "") else {
+            panic!("not unrecognized");
+        };
+        assert_eq!(text.len(), UNRECOGNIZED_MAX_BYTES);
+    }
+}

@@ -1,0 +1,407 @@
+//! Lenient decoding: what real records do to a schema never fails here.
+//!
+//! A field may be missing, null, repeated, or of another type; a value that cannot be what it
+//! should be counts as missing. Only text that is no JSON at all is an error. So one odd field
+//! never costs a record, and one record never its neighbours.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// A value that can be empty, and be cut loose from the text it was read from.
+pub(crate) trait Lenient: Default {
+    /// The same, owning its texts.
+    type Owned: Lenient;
+    /// Whether it says nothing, so that a later spelling of the same field may speak.
+    fn is_empty(&self) -> bool;
+    /// Copies what is borrowed.
+    fn into_owned(self) -> Self::Owned;
+}
+
+/// A scalar as text: strings as they are, numbers and booleans as JSON writes them; empty for
+/// null, the empty string, arrays and objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Text<'a>(Cow<'a, str>);
+
+impl<'a> Text<'a> {
+    /// The text; empty where there is none.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The text, or nothing.
+    pub(crate) fn into_option(self) -> Option<Cow<'a, str>> {
+        (!self.0.is_empty()).then_some(self.0)
+    }
+
+    /// The text; empty where there is none.
+    pub(crate) fn into_cow(self) -> Cow<'a, str> {
+        self.0
+    }
+
+    /// `true`, in any case of letters, as a boolean or as text.
+    pub(crate) fn is_true(&self) -> bool {
+        self.0.eq_ignore_ascii_case("true")
+    }
+}
+
+impl<'a> Lenient for Text<'a> {
+    type Owned = Text<'static>;
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn into_owned(self) -> Text<'static> {
+        Text(Cow::Owned(self.0.into_owned()))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any value")
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+            fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text)))
+            }
+            fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(if value { "true" } else { "false" })))
+            }
+            fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(value.to_string())))
+            }
+            fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(value.to_string())))
+            }
+            fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(value.to_string())))
+            }
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Text::default())
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Text::default())
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Text::default())
+            }
+        }
+
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+/// A list; one bare value counts as a list of one, and elements that say nothing are left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct List<T>(pub(crate) Vec<T>);
+
+/// What is kept of a list; the rest of it says nothing new.
+const LIST_MAX: usize = 64;
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Lenient> Lenient for List<T> {
+    type Owned = List<T::Owned>;
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn into_owned(self) -> Self::Owned {
+        List(self.0.into_iter().map(Lenient::into_owned).collect())
+    }
+}
+
+/// Reads `T` from whatever stands there; `visit_*` of anything but a map or list says nothing.
+impl<'de, T: Lenient + Deserialize<'de>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ListVisitor<T>(std::marker::PhantomData<T>);
+
+        impl<'de, T: Lenient + Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
+            type Value = List<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any value")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut list = Vec::new();
+                while list.len() < LIST_MAX {
+                    match seq.next_element::<T>()? {
+                        Some(element) if element.is_empty() => {}
+                        Some(element) => list.push(element),
+                        None => return Ok(List(list)),
+                    }
+                }
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(List(list))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                let one = T::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+                Ok(List(if one.is_empty() { Vec::new() } else { vec![one] }))
+            }
+            fn visit_borrowed_str<E: serde::de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
+                let one = T::deserialize(serde::de::value::BorrowedStrDeserializer::new(text))?;
+                Ok(List(if one.is_empty() { Vec::new() } else { vec![one] }))
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                let one = T::deserialize(serde::de::value::StrDeserializer::new(text))?;
+                Ok(List(if one.is_empty() { Vec::new() } else { vec![one] }))
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+                Ok(List::default())
+            }
+            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+                Ok(List::default())
+            }
+            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+                Ok(List::default())
+            }
+            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+                Ok(List::default())
+            }
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(List::default())
+            }
+        }
+
+        deserializer.deserialize_any(ListVisitor(std::marker::PhantomData))
+    }
+}
+
+/// Whether a key is there at all, whatever its value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Present(pub(crate) bool);
+
+impl Lenient for Present {
+    type Owned = Self;
+
+    fn is_empty(&self) -> bool {
+        !self.0
+    }
+
+    fn into_owned(self) -> Self {
+        self
+    }
+}
+
+impl<'de> Deserialize<'de> for Present {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self(true))
+    }
+}
+
+/// Declares a struct that reads itself from a JSON object, or from a string that holds one, and is
+/// empty for anything else. Each field lists its spellings; the first one that says something wins.
+///
+/// With `ignoring case`, spellings are given in lower case and keys compared blind to it.
+macro_rules! lenient {
+    ($(#[$attr:meta])* $vis:vis struct $name:ident<'a> $(($fold:ident case))? {
+        $($(#[$field_attr:meta])* $field:ident: $type:ty = $($spelling:literal)|+,)*
+    }) => {
+        $(#[$attr])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        $vis struct $name<'a> {
+            $($(#[$field_attr])* $vis $field: $type,)*
+        }
+
+        const _: () = {
+            use $crate::lenient::Lenient;
+            use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+            #[allow(non_camel_case_types, reason = "a key is named as its field is")]
+            enum Key { $($field,)* other__ }
+
+            impl Key {
+                fn of(key: &str) -> Self {
+                    match key {
+                        $($($spelling)|+ => Self::$field,)*
+                        _ => Self::other__,
+                    }
+                }
+            }
+
+            impl<'de> Deserialize<'de> for Key {
+                fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                    struct KeyVisitor;
+                    impl Visitor<'_> for KeyVisitor {
+                        type Value = Key;
+                        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                            f.write_str("a key")
+                        }
+                        fn visit_str<E>(self, key: &str) -> Result<Key, E> {
+                            $(
+                                let folded = $crate::lenient::$fold(key);
+                                let key = folded.as_ref();
+                            )?
+                            Ok(Key::of(key))
+                        }
+                    }
+                    deserializer.deserialize_identifier(KeyVisitor)
+                }
+            }
+
+            impl<'de: 'a, 'a> Deserialize<'de> for $name<'a> {
+                fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                    struct StructVisitor;
+                    impl<'de> Visitor<'de> for StructVisitor {
+                        type Value = $name<'de>;
+                        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                            f.write_str("any value")
+                        }
+                        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                            let mut read = $name::default();
+                            while let Some(key) = map.next_key::<Key>()? {
+                                match key {
+                                    $(Key::$field => if read.$field.is_empty() {
+                                        read.$field = map.next_value()?;
+                                    } else {
+                                        map.next_value::<IgnoredAny>()?;
+                                    },)*
+                                    Key::other__ => { map.next_value::<IgnoredAny>()?; }
+                                }
+                            }
+                            Ok(read)
+                        }
+                        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                            if !text.trim_start().starts_with('{') {
+                                return Ok($name::default());
+                            }
+                            let read = serde_json::from_str::<$name<'_>>(text).unwrap_or_default();
+                            Ok(read.into_owned())
+                        }
+                        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                            while seq.next_element::<IgnoredAny>()?.is_some() {}
+                            Ok($name::default())
+                        }
+                        fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> { Ok($name::default()) }
+                        fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> { Ok($name::default()) }
+                        fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> { Ok($name::default()) }
+                        fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> { Ok($name::default()) }
+                        fn visit_unit<E>(self) -> Result<Self::Value, E> { Ok($name::default()) }
+                    }
+                    deserializer.deserialize_any(StructVisitor)
+                }
+            }
+
+            impl<'a> Lenient for $name<'a> {
+                type Owned = $name<'static>;
+                fn is_empty(&self) -> bool {
+                    $(self.$field.is_empty())&&*
+                }
+                fn into_owned(self) -> $name<'static> {
+                    $name { $($field: self.$field.into_owned(),)* }
+                }
+            }
+        };
+    };
+}
+pub(crate) use lenient;
+
+/// A key in lower case, for structs declared `(ignoring case)`.
+pub(crate) fn ignoring(key: &str) -> Cow<'_, str> {
+    if key.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(key.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    lenient! {
+        /// A record of two levels.
+        struct Outer<'a> (ignoring case) {
+            name: Text<'a> = "name" | "title",
+            inner: Inner<'a> = "inner",
+            list: List<Inner<'a>> = "list",
+            flag: Present = "flag",
+        }
+    }
+    lenient! {
+        struct Inner<'a> {
+            code: Text<'a> = "code",
+            odd: Present = "Odd",
+        }
+    }
+
+    fn read(json: &str) -> Outer<'_> {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn spellings_types_and_repeats() {
+        for (json, name) in [
+            (r#"{"name":"a"}"#, "a"),
+            (r#"{"NAME":"a"}"#, "a"),
+            (r#"{"Title":"t","name":"a"}"#, "t"),
+            (r#"{"title":"","name":"a"}"#, "a"),
+            (r#"{"title":null,"name":7}"#, "7"),
+            (r#"{"name":-7}"#, "-7"),
+            (r#"{"name":1.5}"#, "1.5"),
+            (r#"{"name":true}"#, "true"),
+            (r#"{"name":[1,[2]]}"#, ""),
+            (r#"{"name":{"a":{"b":1}}}"#, ""),
+            (r#"{"name":"a","name":"b"}"#, "a"),
+            (r#"{"name":"\u00e4\"b"}"#, "ä\"b"),
+            (r#"{"x":1}"#, ""),
+            ("[1]", ""),
+            ("7", ""),
+        ] {
+            assert_eq!(read(json).name.as_str(), name, "{json}");
+        }
+    }
+
+    #[test]
+    fn nested_values() {
+        for json in [
+            r#"{"inner":{"code":5,"Odd":null}}"#,
+            r#"{"inner":"{\"code\":\"5\",\"Odd\":[]}"}"#,
+            r#"{"inner":null,"INNER":{"code":"5","Odd":0}}"#,
+            r#"{"list":[{"code":"5","Odd":1}],"inner":{"code":"5","Odd":1}}"#,
+        ] {
+            let outer = read(json);
+            assert_eq!(outer.inner.code.as_str(), "5", "{json}");
+            assert!(outer.inner.odd.0, "{json}");
+        }
+        for json in [r#"{"inner":"no json"}"#, r#"{"inner":"{broken"}"#, r#"{"inner":[{}]}"#] {
+            assert!(read(json).inner.is_empty(), "{json}");
+        }
+    }
+
+    #[test]
+    fn lists() {
+        for (json, codes) in [
+            (r#"{"list":[{"code":"1"},{"code":""},7,{"code":"2"}]}"#, 2),
+            (r#"{"list":{"code":"1"}}"#, 1),
+            (r#"{"list":"{\"code\":\"1\"}"}"#, 1),
+            (r#"{"list":null}"#, 0),
+            (r#"{"list":"text"}"#, 0),
+        ] {
+            assert_eq!(read(json).list.0.len(), codes, "{json}");
+        }
+        let long = format!(r#"{{"list":[{}],"name":"after"}}"#, vec![r#"{"code":"1"}"#; 999].join(","));
+        assert_eq!(read(&long).list.0.len(), LIST_MAX);
+        assert_eq!(read(&long).name.as_str(), "after");
+    }
+}
