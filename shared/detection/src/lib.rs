@@ -2,16 +2,30 @@
 //!
 //! The steps are modules, in the order an event falls through them:
 //! [`activity`] (what a reader hands over) → [`intelligence`] (what is known of the address) →
-//! [`evidence`] (what of it is kept) → [`ledger`] (kept where, once) → [`decide`](decide()) with
-//! [`detections`] (what the ledger means) → [`alert`] (what a person is told).
+//! [`observe`] (which calls are [`evidence`]) → [`ledger`] (kept where, once) →
+//! [`decide`](decide()) with [`detections`] (what the ledger means) → [`alert`] (what a person is
+//! told) → [`ocsf`] (what a machine is told).
 //!
 //! Nothing here does I/O, reads a clock or the environment, or knows a provider's field names.
 //! Time is in the events, and everything a function needs is a value passed to it.
 
 pub mod activity;
+pub mod alert;
+pub mod controls;
+mod decide;
 pub mod detections;
+pub mod evidence;
+pub mod finding;
 pub mod hash;
 pub mod intelligence;
+pub mod ledger;
+pub mod observe;
+pub mod ocsf;
 pub mod policy;
+pub mod sample;
+pub mod score;
 pub mod source;
 pub mod timestamp;
+mod view;
+
+pub use decide::decide;

@@ -3,6 +3,65 @@
 //! One file a detection: what it is, when it fires, its defaults, its score, its tests. Adding one
 //! touches its file and [`DETECTIONS`].
 
+mod cross_cloud;
+mod denied_country;
+mod error_burst;
+mod listed_source;
+mod login_after_failures;
+mod login_failures;
+mod password_spray;
+mod success_after_denials;
+mod window;
+
+#[cfg(test)]
+pub(crate) mod check;
+
+pub(crate) use self::listed_source::{describe, is_accused};
+use crate::finding::Finding;
+use crate::view::View;
+
+/// Every detection, in the order they are listed to people. `new-origin` (it needs baselines of
+/// what a principal usually does) and `credential-relocation` (it needs the addresses of the clouds
+/// and the user's own) will stand here too.
+pub static DETECTIONS: &[&Detection] = &[
+    &listed_source::DETECTION,
+    &denied_country::DETECTION,
+    &login_failures::DETECTION,
+    &password_spray::DETECTION,
+    &login_after_failures::DETECTION,
+    &error_burst::DETECTION,
+    &success_after_denials::DETECTION,
+    &cross_cloud::DETECTION,
+];
+
+/// What is known of a detection before any event.
+#[derive(Debug)]
+pub struct Detection {
+    /// Its stable name, in policy files and alerts.
+    pub id: &'static str,
+    /// What it is called in a headline.
+    pub title: &'static str,
+    /// When it fires, in a sentence.
+    pub logic: &'static str,
+    /// The numbers a policy may set.
+    pub parameters: &'static [Parameter],
+    /// What it is in MITRE ATT&CK for cloud.
+    pub technique: Technique,
+    /// What to do about it, in a few sentences.
+    pub runbook: &'static str,
+    /// Its findings in what one ledger holds: at most one a UTC day.
+    pub(crate) find: fn(&View<'_>) -> Vec<Finding>,
+}
+
+/// A MITRE ATT&CK technique and the tactic it serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Technique {
+    /// `TA0006` and its name.
+    pub tactic: (&'static str, &'static str),
+    /// `T1110.003` and its name.
+    pub technique: (&'static str, &'static str),
+}
+
 /// What a parameter's number counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {

@@ -1,0 +1,185 @@
+//! Alerts: all findings of one source and UTC day, as one thing to tell a person.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use crate::activity::Cloud;
+use crate::detections::describe;
+use crate::evidence::Entry;
+use crate::finding::Finding;
+use crate::hash;
+use crate::intelligence::CountryCode;
+use crate::sample::Sample;
+use crate::score::{self, Reason, Severity};
+use crate::source::LedgerKey;
+use crate::timestamp::{Day, Timestamp};
+use crate::view::{Selection, View};
+
+/// All findings of one source and day.
+#[derive(Clone, Debug)]
+pub struct Alert {
+    /// The same for the same source and day, whatever evidence there is.
+    pub uid: String,
+    /// The source.
+    pub key: LedgerKey,
+    /// The UTC day.
+    pub day: Day,
+    /// The findings, the leading one first. At least one.
+    pub findings: Vec<Finding>,
+    /// The sum of the reasons.
+    pub score: u8,
+    /// How bad that is.
+    pub severity: Severity,
+    /// Why, the weightiest first.
+    pub reasons: Vec<Reason>,
+    /// How many distinct calls the findings rest on.
+    pub calls: usize,
+    /// The first of them.
+    pub first: Timestamp,
+    /// The last of them.
+    pub last: Timestamp,
+    /// The clouds they were made in.
+    pub clouds: Vec<Cloud>,
+    /// Where the address is, where known.
+    pub country: Option<CountryCode>,
+    /// What lists say of the address.
+    pub lists: Vec<String>,
+    /// The trusted network the address is in.
+    pub trusted_network: Option<String>,
+    /// A few of the calls, in words, by time.
+    pub samples: Vec<Sample>,
+}
+
+impl Alert {
+    /// Gathers the findings of one day, the leading one first. None where there is none.
+    pub(crate) fn of(view: &View<'_>, findings: Vec<Finding>, samples: &[Sample]) -> Option<Self> {
+        let day = findings.first()?.day;
+        let selection = united(&findings);
+        let mut clouds: Vec<Cloud> = selection.of(&view.calls).map(Entry::cloud).collect();
+        let calls = clouds.len();
+        clouds.sort_unstable();
+        clouds.dedup();
+        let samples = samples_of(view, &selection, samples);
+        let address = view.key.public_address();
+        let trusted = address.and_then(|ip| view.policy.trusted_network(ip)).map(str::to_owned);
+        let reasons = reasons(view, &findings, &samples, trusted.as_deref());
+        let score = score::total(&reasons);
+        Some(Self {
+            uid: hash::identifier(&["alert", &view.key.to_string(), &day.to_string()]),
+            key: view.key.clone(),
+            day,
+            score,
+            severity: Severity::of_score(score),
+            reasons,
+            calls,
+            first: selection.of(&view.calls).next()?.time(),
+            last: selection.of(&view.calls).last()?.time(),
+            clouds,
+            country: view.intelligence.country(view.key),
+            lists: view.intelligence.hits(view.key).map(|hit| describe(&hit)).collect(),
+            trusted_network: trusted,
+            samples,
+            findings,
+        })
+    }
+
+    /// `42 failed sign-ins from 203.0.113.7 (NL)`.
+    pub fn title(&self) -> String {
+        let headline = self.findings.first().map_or("", |leading| &leading.headline);
+        let names_source = self.findings.first().is_some_and(|leading| leading.adds);
+        let address = self.address();
+        match (names_source, self.country) {
+            (true, Some(country)) => format!("{headline} ({address}, {country})"),
+            (true, None) => format!("{headline} ({address})"),
+            (false, Some(country)) => format!("{headline} from {address} ({country})"),
+            (false, None) => format!("{headline} from {address}"),
+        }
+    }
+
+    /// The source as a person would write it: the one address known of it, else its key.
+    pub fn address(&self) -> String {
+        match &self.key {
+            LedgerKey::Private { ip, scope } if scope.is_empty() => ip.to_string(),
+            LedgerKey::Private { ip, scope } => format!("{ip} in {scope}"),
+            LedgerKey::Unrecognized(text) => format!("unrecognized source \u{201c}{text}\u{201d}"),
+            LedgerKey::V4(_) | LedgerKey::V6Net(_) => match self.addresses().as_slice() {
+                [one] => one.to_string(),
+                _ => self.key.to_string(),
+            },
+        }
+    }
+
+    /// The addresses known of the source, in order; none of an unrecognized one.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        match &self.key {
+            LedgerKey::V4(ip) => vec![IpAddr::V4(*ip)],
+            LedgerKey::Private { ip, .. } => vec![*ip],
+            LedgerKey::Unrecognized(_) => Vec::new(),
+            LedgerKey::V6Net(_) => {
+                let parsed = self.samples.iter().filter_map(|sample| sample.address.parse().ok());
+                let mut addresses: Vec<IpAddr> = parsed.collect();
+                addresses.sort_unstable();
+                addresses.dedup();
+                addresses
+            }
+        }
+    }
+}
+
+fn united(findings: &[Finding]) -> Selection {
+    let mut selection = Selection::default();
+    findings.iter().for_each(|finding| selection.unite(&finding.selection));
+    selection
+}
+
+/// The samples of the calls selected.
+fn samples_of(view: &View<'_>, selection: &Selection, samples: &[Sample]) -> Vec<Sample> {
+    let mut sampled: HashSet<u64> = samples.iter().map(Sample::uid_hash).collect();
+    let selected: HashSet<u64> =
+        selection.of(&view.calls).map(Entry::uid).filter(|uid| sampled.remove(uid)).collect();
+    // Of one event told differently by two feeds the least is shown, as the least is counted.
+    let mut shown = HashSet::new();
+    let mut chosen = samples.to_vec();
+    chosen.sort_unstable();
+    chosen.retain(|sample| {
+        let uid = sample.uid_hash();
+        selected.contains(&uid) && shown.insert(uid)
+    });
+    chosen
+}
+
+/// One base, since the others read the same calls again; whatever else is said of the address or
+/// of the calls adds to it, each once.
+fn reasons(
+    view: &View<'_>,
+    findings: &[Finding],
+    samples: &[Sample],
+    trusted: Option<&str>,
+) -> Vec<Reason> {
+    let base = findings.iter().filter(|finding| !finding.adds).map(|finding| &finding.base).max();
+    let added = findings.iter().filter(|finding| finding.adds).map(|finding| &finding.base);
+    let further = findings.iter().flat_map(|finding| &finding.reasons);
+    let mut reasons: Vec<Reason> = Vec::new();
+    for reason in base.into_iter().chain(added).chain(further) {
+        if !reasons.iter().any(|known| known.text == reason.text) {
+            reasons.push(reason.clone());
+        }
+    }
+    let weighed = findings.iter().filter(|finding| finding.weighs_targets);
+    let mut calls = weighed.flat_map(|finding| finding.selection.of(&view.calls));
+    if calls.any(|call| call.traits().is_root()) {
+        reasons.push(Reason::new(15, "root"));
+    }
+    if findings.iter().any(|finding| finding.weighs_targets) {
+        let resources = samples.iter().filter_map(|sample| sample.resource.as_deref());
+        let patterns = resources.filter_map(|resource| view.policy.critical_asset(resource));
+        if let Some(pattern) = patterns.min() {
+            reasons.push(Reason::new(20, format!("critical asset {pattern}")));
+        }
+    }
+    if let Some(network) = trusted {
+        reasons.push(Reason::new(-30, format!("trusted network {network}")));
+    }
+    reasons.sort_by_key(|reason| std::cmp::Reverse(reason.points));
+    reasons
+}

@@ -1,0 +1,156 @@
+//! The short notation in which detections are tested: a story, and what is found in it.
+//!
+//! A story is a list of `COUNT VERB WHO[,WHO…] [every Ns]`, separated by `;`. It starts at
+//! 2026-03-02T08:00:00Z, and after each event the clock moves on by `every` (a second unless said);
+//! `after Ns` before a part moves it too. With several names each round is one event of each. `-` is
+//! a principal the cloud hides. Verbs: `fail`, `login`, `mfa` (right password, then stopped), `ok`,
+//! `priv`, `whoami`, `anonymous`, `throttled`, `denied` and `page` (a console page's read); the last
+//! two may say `/OPERATIONSxSERVICES`. `azure:` or `gcp:` before a verb names the cloud.
+
+use crate::activity::{ActorKind, ApiActivity, Cloud, Outcome};
+use crate::detections::DETECTIONS;
+use crate::evidence::tests::call;
+use crate::intelligence::{Category, Intelligence};
+use crate::ledger::MemoryLedger;
+use crate::observe::Observer;
+use crate::policy::Policy;
+use crate::score::Severity;
+use crate::source::LedgerKey;
+use crate::timestamp::Timestamp;
+use crate::view::View;
+
+/// 2026-03-02T08:00:00Z.
+const START: i64 = 1_772_438_400_000;
+
+/// A story and what is found in it: `DAY SEVERITY SCORE: HEADLINE`, a line each; empty for nothing.
+pub(crate) struct Row {
+    story: &'static str,
+    found: &'static str,
+}
+
+impl Row {
+    pub(crate) fn new(story: &'static str, found: &'static str) -> Self {
+        Self { story, found }
+    }
+}
+
+/// Checks what one detection finds in each story.
+pub(crate) fn check(detection: &str, rows: &[Row]) {
+    check_with(detection, &Intelligence::builder().build(), &Policy::default(), rows);
+}
+
+/// The same, from an address on a list.
+pub(crate) fn check_listed(detection: &str, category: Category, rows: &[Row]) {
+    let list = Intelligence::builder().list("list", category, b"203.0.113.0/24\n").unwrap();
+    check_with(detection, &list.build(), &Policy::default(), rows);
+}
+
+/// The same, with intelligence and policy.
+pub(crate) fn check_with(
+    detection: &str,
+    intelligence: &Intelligence,
+    policy: &Policy,
+    rows: &[Row],
+) {
+    for row in rows {
+        assert_eq!(found(detection, intelligence, policy, row.story), row.found, "{}", row.story);
+    }
+}
+
+fn found(detection: &str, intelligence: &Intelligence, policy: &Policy, story: &str) -> String {
+    let mut ledger = MemoryLedger::default();
+    let mut observer = Observer::default();
+    for activity in tell(story) {
+        if let Some(observation) = observer.observe(&activity, intelligence, policy, None) {
+            ledger.add(observation);
+        }
+    }
+    let detection = DETECTIONS.iter().find(|it| it.id == detection).unwrap();
+    let mut lines = Vec::new();
+    for (key, ledger) in ledger.into_sources() {
+        let view = View::new(&key, ledger.entries, intelligence, policy);
+        for finding in (detection.find)(&view) {
+            let score = finding.score();
+            let severity = Severity::of_score(score);
+            lines.push(format!("{} {severity} {score}: {}", finding.day, finding.headline));
+        }
+    }
+    lines.join("\n")
+}
+
+/// The calls of a story, from 203.0.113.7.
+pub(crate) fn tell(story: &str) -> Vec<ApiActivity<'static>> {
+    let mut now = START;
+    let mut activities = Vec::new();
+    for part in story.split(';').map(str::trim).filter(|part| !part.is_empty()) {
+        let mut words = part.split_whitespace().peekable();
+        if words.next_if_eq(&"after").is_some() {
+            now += 1000 * secs(words.next().unwrap());
+        }
+        let count: usize = words.next().unwrap().parse().unwrap();
+        let (verb, who) = (words.next().unwrap(), words.next().unwrap());
+        let every = 1000 * words.nth(1).map_or(1, secs);
+        for round in 0..count {
+            for name in who.split(',') {
+                activities.push(event(verb, name, round, activities.len(), now));
+                now += every;
+            }
+        }
+    }
+    activities
+}
+
+fn secs(word: &str) -> i64 {
+    word.strip_suffix('s').unwrap().parse().unwrap()
+}
+
+fn event(verb: &str, name: &str, round: usize, uid: usize, time: i64) -> ApiActivity<'static> {
+    let (cloud, verb) = match verb.split_once(':') {
+        Some(("azure", verb)) => (Cloud::Azure, verb),
+        Some(("gcp", verb)) => (Cloud::Gcp, verb),
+        _ => (Cloud::Aws, verb),
+    };
+    let (verb, variety) = verb.split_once('/').unwrap_or((verb, "1x1"));
+    let (operations, services) = variety.split_once('x').unwrap();
+    let (operations, services): (usize, usize) =
+        (operations.parse().unwrap(), services.parse().unwrap());
+    let outcome = match verb {
+        "fail" => Outcome::LoginFailed,
+        "login" => Outcome::LoginSucceeded,
+        "mfa" => Outcome::PasswordCorrect,
+        "ok" | "priv" | "whoami" | "anonymous" => Outcome::Success,
+        "throttled" => Outcome::Throttled,
+        "denied" | "page" => Outcome::Denied,
+        _ => panic!("no such verb: {verb}"),
+    };
+    let mut activity = call(&format!("e-{uid}"), time, outcome);
+    activity.cloud = cloud;
+    activity.actor.uid = (name != "-").then(|| name.to_owned().into());
+    activity.actor.name = activity.actor.uid.clone();
+    let operation = round % operations;
+    activity.operation = match verb {
+        "priv" => "CreateAccessKey".into(),
+        "whoami" => "GetCallerIdentity".into(),
+        "denied" | "page" => format!("Describe{operation}").into(),
+        _ => activity.operation,
+    };
+    if matches!(verb, "denied" | "page") {
+        activity.service = format!("service-{}", operation % services).into();
+    }
+    activity.read_only = matches!(verb, "denied" | "page");
+    activity.console_session = verb == "page";
+    if verb == "anonymous" {
+        activity.actor.kind = ActorKind::Anonymous;
+    }
+    activity
+}
+
+/// The key of every story.
+pub(crate) fn key() -> LedgerKey {
+    LedgerKey::of_public("203.0.113.7".parse().unwrap())
+}
+
+/// An instant so many seconds into a story.
+pub(crate) fn at(secs: i64) -> Timestamp {
+    Timestamp::from_millis(START + 1000 * secs).unwrap()
+}

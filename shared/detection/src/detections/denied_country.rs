@@ -1,0 +1,48 @@
+//! Calls from a country the policy does not allow.
+
+use super::listed_source::{achievement, by_day};
+use super::window::plural;
+use super::{Detection, Technique};
+use crate::finding::Finding;
+use crate::score::{Reason, Severity};
+use crate::view::View;
+
+/// Calls from a country the policy does not allow.
+pub(super) static DETECTION: Detection = Detection {
+    id: "denied-country",
+    title: "Calls from a denied country",
+    logic: "Any call comes from a country that the policy denies, or from outside those it allows: \
+            Medium where a call succeeded, Informational where none did. Off until a policy names \
+            countries. An address whose country is unknown is in none.",
+    parameters: &[],
+    technique: Technique {
+        tactic: ("TA0001", "Initial Access"),
+        technique: ("T1078.004", "Valid Accounts: Cloud Accounts"),
+    },
+    runbook: "Ask the account's owner whether they travel or use a VPN there. If not, somebody \
+              else holds the credential: disable it and end its sessions.",
+    find,
+};
+
+fn find(view: &View<'_>) -> Vec<Finding> {
+    let Some(country) = view.intelligence.country(view.key) else { return Vec::new() };
+    let Some(verdict) = view.policy.country_verdict(country) else { return Vec::new() };
+    let finding = |(day, selection)| {
+        let achievement = achievement(view, &selection);
+        let (points, but) = match achievement {
+            Some(_) => (Severity::Low.points(), ""),
+            None => (10, "; nothing it called succeeded"),
+        };
+        Finding {
+            detection: &DETECTION,
+            day,
+            headline: format!("{} from {country}", plural(selection.of(&view.calls).count(), "API call")),
+            base: Reason::new(points, format!("country {country} is {verdict}{but}")),
+            adds: true,
+            weighs_targets: achievement.is_some(),
+            reasons: achievement.into_iter().collect(),
+            selection,
+        }
+    };
+    by_day(view).into_iter().map(finding).collect()
+}

@@ -1,0 +1,156 @@
+//! Denied calls from one source: somebody trying what a credential can do.
+
+use super::window::{Calls, Completed, Distinct, plural, slide};
+use super::{Detection, Parameter, Technique, Unit};
+use crate::evidence::{Entry, Kind};
+use crate::finding::Finding;
+use crate::score::{Reason, Severity};
+use crate::view::{Selection, View};
+
+/// Denied calls from one source.
+pub(super) static DETECTION: Detection = Detection {
+    id: "error-burst",
+    title: "Denied calls",
+    logic: "At least `denials` calls from one source are denied within `window_minutes`: Low. \
+            Enumeration (`operations` distinct operations in `services` services, reads of a \
+            console page aside) and an address new to the principals each raise it.",
+    parameters: &[DENIALS, WINDOW, OPERATIONS, SERVICES],
+    technique: Technique {
+        tactic: ("TA0007", "Discovery"),
+        technique: ("T1526", "Cloud Service Discovery"),
+    },
+    runbook: "See whose credential it is and whether its owner is at this address. A scanner or a \
+              plan under an old policy repeats the same reads daily: give it the permission or \
+              trust its network. Otherwise disable the credential first and ask afterwards.",
+    find,
+};
+
+const DENIALS: Parameter = Parameter {
+    name: "denials",
+    unit: Unit::Count,
+    default: 15,
+    meaning: "denied calls that make a burst",
+};
+const WINDOW: Parameter = Parameter {
+    name: "window_minutes",
+    unit: Unit::Minutes,
+    default: 10,
+    meaning: "within which they make a burst",
+};
+const OPERATIONS: Parameter = Parameter {
+    name: "operations",
+    unit: Unit::Count,
+    default: 10,
+    meaning: "distinct denied operations in a burst that make an enumeration",
+};
+const SERVICES: Parameter = Parameter {
+    name: "services",
+    unit: Unit::Count,
+    default: 3,
+    meaning: "distinct services of an enumeration",
+};
+
+/// The windows in which a burst was completed, by day.
+pub(super) fn bursts(view: &View<'_>) -> Vec<Completed> {
+    let denials = view.count(&DETECTION, &DENIALS);
+    let calls = view.of_kinds(&[Kind::Denied]);
+    slide(&calls, view.secs(&DETECTION, &WINDOW), Calls::default(), |calls| calls.0 >= denials)
+}
+
+/// Whether everything denied was read by console pages, which ask for whatever they could show.
+pub(super) fn is_console_page(view: &View<'_>, burst: &Completed) -> bool {
+    burst.selection.of(&view.calls).all(|call| call.traits().is_console_read())
+}
+
+fn find(view: &View<'_>) -> Vec<Finding> {
+    bursts(view).into_iter().map(|burst| of_burst(view, burst)).collect()
+}
+
+fn of_burst(view: &View<'_>, burst: Completed) -> Finding {
+    let denied = burst.selection.of(&view.calls).count();
+    let mut reasons = Vec::new();
+    if let Some((operations, services)) = enumeration(view, &burst.selection) {
+        let text = format!("enumeration: {operations} operations in {services} services");
+        reasons.push(Reason::new(15, text));
+    }
+    if is_new_to_principals(view, &burst) {
+        reasons.push(Reason::new(15, "no earlier success of the denied principals here"));
+    }
+    Finding {
+        detection: &DETECTION,
+        day: burst.day,
+        headline: plural(denied, "denied API call"),
+        base: Reason::new(Severity::Low.points(), "burst of denied calls"),
+        adds: false,
+        reasons,
+        weighs_targets: true,
+        selection: burst.selection,
+    }
+}
+
+/// Distinct operations and services in one window, where they are enough.
+fn enumeration(view: &View<'_>, selection: &Selection) -> Option<(usize, usize)> {
+    let (operations, services) =
+        (view.count(&DETECTION, &OPERATIONS), view.count(&DETECTION, &SERVICES));
+    let asked = |call: &Entry| !call.traits().is_console_read();
+    let calls: Vec<_> =
+        selection.of(&view.calls).filter(|call| asked(call)).copied().enumerate().collect();
+    let tally = (
+        Distinct::new(|call: &Entry| Some(call.operation())),
+        Distinct::new(|call: &Entry| Some(call.service())),
+    );
+    let most = std::cell::Cell::new((0, 0));
+    slide(&calls, view.secs(&DETECTION, &WINDOW), tally, |(of_operations, of_services)| {
+        let found = (of_operations.len(), of_services.len());
+        let is_enough = found.0 >= operations && found.1 >= services;
+        if is_enough {
+            most.set(most.get().max(found));
+        }
+        is_enough
+    });
+    (most.get() != (0, 0)).then_some(most.get())
+}
+
+/// Whether at least half of the denials are of principals that never succeeded here on the day or
+/// the day before. Principals the cloud hides say neither.
+fn is_new_to_principals(view: &View<'_>, burst: &Completed) -> bool {
+    let (mut new, mut known) = (0_usize, 0_usize);
+    for principal in burst.selection.of(&view.calls).filter_map(Entry::principal) {
+        if view.is_healthy(principal, burst.day) {
+            known += 1;
+        } else {
+            new += 1;
+        }
+    }
+    new > 0 && new >= known
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::{Row, check};
+
+    #[test]
+    fn bursts() {
+        check("error-burst", &[
+            // somebody new, asking the same thing
+            Row::new("15 denied alice every 40s", "2026-03-02 Low 35: 15 denied API calls"),
+            Row::new("14 denied alice every 10s", ""),
+            Row::new("15 denied alice every 43s", ""),
+            // enumeration
+            Row::new("15 denied/10x3 alice every 10s", "2026-03-02 Medium 50: 15 denied API calls"),
+            Row::new("15 denied/9x3 alice every 10s", "2026-03-02 Low 35: 15 denied API calls"),
+            Row::new("15 denied/10x2 alice every 10s", "2026-03-02 Low 35: 15 denied API calls"),
+            // somebody who works here
+            Row::new("1 ok alice; 15 denied/10x3 alice every 10s", "2026-03-02 Low 35: 15 denied API calls"),
+            // who am I proves nothing
+            Row::new("1 whoami alice; 15 denied/10x3 alice every 10s", "2026-03-02 Medium 50: 15 denied API calls"),
+            // a console page, before anything else succeeds
+            Row::new("30 page/20x8 alice every 1s", "2026-03-02 Low 35: 30 denied API calls"),
+            Row::new("30 page/20x8 alice every 1s; 1 ok alice", "2026-03-02 Low 20: 30 denied API calls"),
+            // Google hides who was denied a read
+            Row::new("15 denied/10x3 - every 10s", "2026-03-02 Low 35: 15 denied API calls"),
+            // failures of other kinds are no denials
+            Row::new("200 throttled alice every 1s; 50 fail alice every 1s", ""),
+        ]);
+    }
+}

@@ -1,0 +1,107 @@
+//! A privileged operation that succeeds after a burst of denials: the right one was found.
+
+use super::window::plural;
+use super::{Detection, Parameter, Technique, Unit, error_burst};
+use crate::evidence::{Entry, Kind};
+use crate::finding::Finding;
+use crate::score::{Reason, Severity};
+use crate::view::{Selection, View};
+
+/// A privileged operation that succeeds after a burst of denials.
+pub(super) static DETECTION: Detection = Detection {
+    id: "success-after-denials",
+    title: "Privileged success after denials",
+    logic: "A privileged operation succeeds in or within `window_minutes` after a burst of denied \
+            calls (error-burst) from the same source: Medium; Low where the principal worked \
+            there before the burst, or where only console pages were denied.",
+    parameters: &[WINDOW],
+    technique: Technique {
+        tactic: ("TA0004", "Privilege Escalation"),
+        technique: ("T1098", "Account Manipulation"),
+    },
+    runbook: "Read the privileged call: what it created or changed may outlive the credential. \
+              Undo it, disable the credential that made it, then look for further calls of both.",
+    find,
+};
+
+const WINDOW: Parameter = Parameter {
+    name: "window_minutes",
+    unit: Unit::Minutes,
+    default: 60,
+    meaning: "from the burst to the success",
+};
+
+fn find(view: &View<'_>) -> Vec<Finding> {
+    let bursts = error_burst::bursts(view);
+    let secs = view.secs(&DETECTION, &WINDOW);
+    let pages: Vec<bool> =
+        bursts.iter().map(|burst| error_burst::is_console_page(view, burst)).collect();
+    let mut findings: Vec<Finding> = Vec::new();
+    for (place, success) in view.of_kinds(&[Kind::Success]) {
+        if !view.policy.is_privileged(success.operation()) {
+            continue;
+        }
+        let mut reached = bursts.iter().zip(&pages);
+        let Some((burst, is_page)) = reached.find(|(burst, _)| burst.reaches(success.time(), secs))
+        else {
+            continue;
+        };
+        let began = burst.windows.first().map_or(success.time(), |(_, began)| *began);
+        let knows = success.principal().is_some_and(|it| view.is_known_before(it, began));
+        let base = if *is_page {
+            Reason::new(Severity::Low.points(), "privileged success after denied console pages")
+        } else if knows {
+            let text = "privileged success after denials, by a principal known here";
+            Reason::new(Severity::Low.points(), text)
+        } else {
+            Reason::new(Severity::Medium.points(), "privileged success after a burst of denials")
+        };
+        let day = success.time().day();
+        if findings.last().is_none_or(|finding| finding.day != day) {
+            findings.push(Finding {
+                detection: &DETECTION,
+                day,
+                headline: String::new(),
+                base: base.clone(),
+                adds: false,
+                reasons: Vec::new(),
+                weighs_targets: true,
+                selection: Selection::default(),
+            });
+        }
+        let Some(finding) = findings.last_mut() else { continue };
+        finding.base = finding.base.clone().max(base);
+        finding.selection.insert(place);
+        if !finding.selection.contains_all(&burst.selection) {
+            finding.selection.unite(&burst.selection);
+        }
+    }
+    for finding in &mut findings {
+        let of_kind = |kind| move |call: &&Entry| call.kind() == kind;
+        let calls = || finding.selection.of(&view.calls);
+        let (successes, denials) =
+            (calls().filter(of_kind(Kind::Success)).count(), calls().filter(of_kind(Kind::Denied)).count());
+        finding.headline =
+            format!("{} after {}", plural(successes, "privileged call"), plural(denials, "denial"));
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::{Row, check};
+
+    #[test]
+    fn privileged_after_a_burst() {
+        check("success-after-denials", &[
+            Row::new("15 denied alice every 10s; after 600s 1 priv alice", "2026-03-02 Medium 40: 1 privileged call after 15 denials"),
+            Row::new("15 denied alice every 10s; after 600s 1 priv bob", "2026-03-02 Medium 40: 1 privileged call after 15 denials"),
+            Row::new("15 denied alice every 10s; after 3601s 1 priv alice", ""),
+            Row::new("15 denied alice every 10s; after 600s 1 ok alice", ""),
+            Row::new("14 denied alice every 10s; 1 priv alice", ""),
+            Row::new("1 priv alice; 15 denied alice every 10s", ""),
+            Row::new("1 priv alice; 15 denied alice every 10s; 1 priv alice", "2026-03-02 Low 20: 1 privileged call after 15 denials"),
+            Row::new("30 page/20x8 alice every 1s; 1 priv alice", "2026-03-02 Low 20: 1 privileged call after 30 denials"),
+        ]);
+    }
+}

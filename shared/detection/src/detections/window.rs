@@ -1,0 +1,183 @@
+//! Sliding windows over event time, and what detections of failures share.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+
+use crate::evidence::Entry;
+use crate::score::Severity;
+use crate::timestamp::{Day, Timestamp};
+use crate::view::{Selection, View};
+
+/// The windows of one day that reached their threshold.
+#[derive(Clone, Debug)]
+pub(super) struct Completed {
+    /// The day in which they were completed.
+    pub(super) day: Day,
+    /// When each was completed, and when it began: its earliest call.
+    pub(super) windows: Vec<(Timestamp, Timestamp)>,
+    /// All calls in them.
+    pub(super) selection: Selection,
+}
+
+impl Completed {
+    /// Whether `time` lies in one of the windows or at most `secs` after its completion.
+    pub(super) fn reaches(&self, time: Timestamp, secs: i64) -> bool {
+        // Beginnings rise with completions, so the last window that began by `time` reaches furthest.
+        let at = self.windows.partition_point(|(_, began)| *began <= time);
+        let last = at.checked_sub(1).and_then(|at| self.windows.get(at));
+        last.is_some_and(|(completed, _)| time <= completed.plus_secs(secs))
+    }
+}
+
+/// Slides a window of `secs` seconds over calls in order of time. A window ends at a call and is
+/// completed when `is_complete` says so of what it holds; by day of its end.
+///
+/// More calls never undo a completion, as long as `is_complete` never does: findings only grow.
+pub(super) fn slide<C: Tally>(
+    calls: &[(usize, Entry)],
+    secs: i64,
+    mut tally: C,
+    is_complete: impl Fn(&C) -> bool,
+) -> Vec<Completed> {
+    let mut days: Vec<Completed> = Vec::new();
+    let mut oldest = 0;
+    let mut selected_to = 0;
+    for (at, (_, call)) in calls.iter().enumerate() {
+        tally.enter(call);
+        while let Some((_, old)) = calls.get(oldest)
+            && old.time() < call.time().plus_secs(-secs)
+        {
+            tally.leave(old);
+            oldest += 1;
+        }
+        if !is_complete(&tally) {
+            continue;
+        }
+        let day = call.time().day();
+        if days.last().is_none_or(|last| last.day != day) {
+            selected_to = 0;
+            days.push(Completed { day, windows: Vec::new(), selection: Selection::default() });
+        }
+        let Some(completed) = days.last_mut() else { continue };
+        let began = calls.get(oldest).map_or(call.time(), |(_, first)| first.time());
+        completed.windows.push((call.time(), began));
+        for (place, _) in calls.get(oldest.max(selected_to)..=at).unwrap_or_default() {
+            completed.selection.insert(*place);
+        }
+        selected_to = at + 1;
+    }
+    days
+}
+
+/// What a window holds, kept up as calls enter and leave.
+pub(super) trait Tally {
+    /// A call enters the window.
+    fn enter(&mut self, call: &Entry);
+    /// A call leaves it.
+    fn leave(&mut self, call: &Entry);
+}
+
+/// How many calls.
+#[derive(Debug, Default)]
+pub(super) struct Calls(pub(super) usize);
+
+impl Tally for Calls {
+    fn enter(&mut self, _: &Entry) {
+        self.0 += 1;
+    }
+    fn leave(&mut self, _: &Entry) {
+        self.0 -= 1;
+    }
+}
+
+/// How many distinct values of something that a call may have.
+pub(super) struct Distinct<T, F> {
+    of: F,
+    counts: HashMap<T, usize>,
+}
+
+impl<T: Eq + Hash, F: Fn(&Entry) -> Option<T>> Distinct<T, F> {
+    pub(super) fn new(of: F) -> Self {
+        Self { of, counts: HashMap::new() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.counts.len()
+    }
+}
+
+impl<T: Eq + Hash, F: Fn(&Entry) -> Option<T>> Tally for Distinct<T, F> {
+    fn enter(&mut self, call: &Entry) {
+        if let Some(value) = (self.of)(call) {
+            *self.counts.entry(value).or_default() += 1;
+        }
+    }
+    fn leave(&mut self, call: &Entry) {
+        if let Some(value) = (self.of)(call)
+            && let Some(count) = self.counts.get_mut(&value)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.counts.remove(&value);
+            }
+        }
+    }
+}
+
+impl<A: Tally, B: Tally> Tally for (A, B) {
+    fn enter(&mut self, call: &Entry) {
+        self.0.enter(call);
+        self.1.enter(call);
+    }
+    fn leave(&mut self, call: &Entry) {
+        self.0.leave(call);
+        self.1.leave(call);
+    }
+}
+
+/// How many of the accounts active at a source only failed there: what tells an attacker from an
+/// office behind one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Share {
+    /// Accounts that failed in the windows and never succeeded that day or the day before.
+    pub(super) only_failed: usize,
+    /// Those, and every account that succeeded.
+    pub(super) accounts: usize,
+}
+
+impl Share {
+    /// Of the failures selected, on their day. Failures whose account the cloud hides count as one
+    /// account more that only failed.
+    pub(super) fn of(view: &View<'_>, selection: &Selection, day: Day) -> Self {
+        let failing: HashSet<Option<u64>> =
+            selection.of(&view.calls).map(Entry::principal).collect();
+        let only_failed = failing
+            .iter()
+            .filter(|principal| principal.is_none_or(|it| !view.is_healthy(it, day)))
+            .count();
+        Self { only_failed, accounts: only_failed + view.healthy(day).count() }
+    }
+
+    /// Low while under half of the accounts only failed, High from 80%.
+    pub(super) fn severity(self) -> Severity {
+        if self.only_failed * 2 < self.accounts {
+            Severity::Low
+        } else if self.only_failed * 5 < self.accounts * 4 {
+            Severity::Medium
+        } else {
+            Severity::High
+        }
+    }
+}
+
+/// `3 of 40 accounts here only failed`.
+impl std::fmt::Display for Share {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of {} accounts here only failed", self.only_failed, self.accounts)
+    }
+}
+
+/// `1 call`, `2 calls`.
+pub(super) fn plural(count: usize, one: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
+}

@@ -1,0 +1,379 @@
+//! Evidence: the small fixed-size value a ledger holds of one event.
+//!
+//! An entry holds only what the event says. What lists, countries and policy say of it is looked up
+//! when deciding, so that a repeated delivery after a list changed writes the same bytes, and adding
+//! it to a set changes nothing.
+
+use std::fmt;
+
+use crate::activity::{ActorKind, ApiActivity, Cloud, Outcome};
+use crate::hash;
+use crate::timestamp::{Day, Timestamp};
+
+/// The format of an entry; the first byte of each.
+const VERSION: u8 = 1;
+
+/// What an entry is evidence of: the outcome of a call, or that a principal was seen to succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// A call succeeded.
+    Success = 1,
+    /// A sign-in succeeded.
+    LoginSucceeded = 2,
+    /// A password was right and something else stopped the sign-in.
+    PasswordCorrect = 3,
+    /// A sign-in failed.
+    LoginFailed = 4,
+    /// A call was denied.
+    Denied = 5,
+    /// A call came too often.
+    Throttled = 6,
+    /// A call failed otherwise.
+    OtherError = 7,
+    /// The principal succeeded here that day: one entry a principal and day, whichever event showed
+    /// it.
+    Seen = 8,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Success,
+        Self::LoginSucceeded,
+        Self::PasswordCorrect,
+        Self::LoginFailed,
+        Self::Denied,
+        Self::Throttled,
+        Self::OtherError,
+        Self::Seen,
+    ];
+
+    fn from_byte(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == byte)
+    }
+
+    /// Whether the caller got what it asked for.
+    pub fn is_success(self) -> bool {
+        matches!(self, Self::Success | Self::LoginSucceeded)
+    }
+}
+
+impl From<Outcome> for Kind {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Success => Self::Success,
+            Outcome::LoginSucceeded => Self::LoginSucceeded,
+            Outcome::PasswordCorrect => Self::PasswordCorrect,
+            Outcome::LoginFailed => Self::LoginFailed,
+            Outcome::Denied => Self::Denied,
+            Outcome::Throttled => Self::Throttled,
+            Outcome::OtherError => Self::OtherError,
+        }
+    }
+}
+
+/// What else of an event a decision needs, a bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traits(u8);
+
+impl Traits {
+    const READ_ONLY: u8 = 1;
+    const CONSOLE_SESSION: u8 = 2;
+    const ROOT: u8 = 4;
+    const ANONYMOUS: u8 = 8;
+
+    fn of(activity: &ApiActivity<'_>) -> Self {
+        let mut bits = 0;
+        for (holds, bit) in [
+            (activity.read_only, Self::READ_ONLY),
+            (activity.console_session, Self::CONSOLE_SESSION),
+            (activity.actor.kind == ActorKind::Root, Self::ROOT),
+            (activity.actor.kind == ActorKind::Anonymous, Self::ANONYMOUS),
+        ] {
+            if holds {
+                bits |= bit;
+            }
+        }
+        Self(bits)
+    }
+
+    /// A read made by a console page, of which a page makes dozens at once.
+    pub fn is_console_read(self) -> bool {
+        let both = Self::READ_ONLY | Self::CONSOLE_SESSION;
+        self.0 & both == both
+    }
+
+    /// Made by the owner of an AWS account.
+    pub fn is_root(self) -> bool {
+        self.0 & Self::ROOT != 0
+    }
+
+    /// Made without credentials.
+    pub fn is_anonymous(self) -> bool {
+        self.0 & Self::ANONYMOUS != 0
+    }
+}
+
+/// The fingerprint of a principal, blind to case; none where the record names none.
+pub fn principal_hash(cloud: Cloud, uid: Option<&str>) -> Option<u64> {
+    let uid = uid?;
+    Some(hash::of_parts_ignoring_case(&[cloud.name(), uid]).max(1))
+}
+
+/// The fingerprint of an operation, blind to case.
+pub fn operation_hash(operation: &str) -> u32 {
+    upper_bits(hash::of_parts_ignoring_case(&[operation]))
+}
+
+fn upper_bits(hash: u64) -> u32 {
+    u32::try_from(hash >> 32).unwrap_or_default()
+}
+
+/// One piece of evidence, as the ledger stores it: 32 bytes, of which the order is that of time
+/// first. Two copies of one event are equal unless their feeds tell it differently.
+///
+/// | bytes | what |
+/// |---|---|
+/// | 0 | format version |
+/// | 1..7 | time, milliseconds since the epoch, big-endian |
+/// | 7 | kind |
+/// | 8 | cloud |
+/// | 9 | traits |
+/// | 10..18 | hash of the event uid |
+/// | 18..26 | hash of the principal, 0 for none |
+/// | 26..30 | hash of the operation |
+/// | 30..32 | hash of the service |
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Entry([u8; Entry::BYTES]);
+
+impl Entry {
+    /// The size of an entry.
+    pub const BYTES: usize = 32;
+
+    /// The entry of a call that happened at `time`.
+    pub fn of_call(activity: &ApiActivity<'_>, time: Timestamp, principal: Option<u64>) -> Self {
+        let service = hash::of_parts_ignoring_case(&[&activity.service]);
+        Self::new(&Fields {
+            time,
+            kind: activity.outcome.into(),
+            cloud: activity.cloud,
+            traits: Traits::of(activity),
+            uid: hash::of_parts(&[activity.cloud.name(), &activity.uid]),
+            principal: principal.unwrap_or(0),
+            operation: operation_hash(&activity.operation),
+            service: u16::try_from(service >> 48).unwrap_or_default(),
+        })
+    }
+
+    /// The entry that says a principal succeeded on a day. Its time is the day's first instant.
+    pub fn of_seen(cloud: Cloud, principal: u64, day: Day) -> Self {
+        let uid = hash::of_parts(&["seen", cloud.name(), &principal.to_string(), &day.to_string()]);
+        Self::new(&Fields {
+            time: day.start(),
+            kind: Kind::Seen,
+            cloud,
+            traits: Traits::default(),
+            uid,
+            principal,
+            operation: 0,
+            service: 0,
+        })
+    }
+
+    fn new(fields: &Fields) -> Self {
+        let mut bytes = [0; Self::BYTES];
+        let time = fields.time.millis().to_be_bytes();
+        let parts: [&[u8]; 9] = [
+            &[VERSION],
+            time.get(2..).unwrap_or_default(),
+            &[fields.kind as u8],
+            &[cloud_byte(fields.cloud)],
+            &[fields.traits.0],
+            &fields.uid.to_be_bytes(),
+            &fields.principal.to_be_bytes(),
+            &fields.operation.to_be_bytes(),
+            &fields.service.to_be_bytes(),
+        ];
+        for (to, from) in bytes.iter_mut().zip(parts.into_iter().flatten()) {
+            *to = *from;
+        }
+        Self(bytes)
+    }
+
+    /// Reads a stored entry; none where its length, version or content is not one of ours.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let entry = Self(bytes.try_into().ok()?);
+        let [version, _, _, _, _, _, _, kind, cloud, ..] = entry.0;
+        let time = i64::try_from(entry.number::<1, 6>()).ok()?;
+        (version == VERSION
+            && Kind::from_byte(kind).is_some()
+            && cloud_from_byte(cloud).is_some()
+            && Timestamp::from_millis(time).is_some())
+        .then_some(entry)
+    }
+
+    /// The bytes to store.
+    pub fn as_bytes(&self) -> &[u8; Self::BYTES] {
+        &self.0
+    }
+
+    /// When it happened.
+    pub fn time(&self) -> Timestamp {
+        let millis = i64::try_from(self.number::<1, 6>()).unwrap_or(0);
+        Timestamp::from_millis(millis).unwrap_or(Timestamp::MAX)
+    }
+
+    /// What it is evidence of.
+    pub fn kind(&self) -> Kind {
+        let [_, _, _, _, _, _, _, kind, ..] = self.0;
+        Kind::from_byte(kind).unwrap_or(Kind::OtherError)
+    }
+
+    /// The cloud that recorded it.
+    pub fn cloud(&self) -> Cloud {
+        let [_, _, _, _, _, _, _, _, cloud, ..] = self.0;
+        cloud_from_byte(cloud).unwrap_or(Cloud::Aws)
+    }
+
+    /// What else is known of the call.
+    pub fn traits(&self) -> Traits {
+        let [_, _, _, _, _, _, _, _, _, traits, ..] = self.0;
+        Traits(traits)
+    }
+
+    /// The fingerprint of the event.
+    pub fn uid(&self) -> u64 {
+        self.number::<10, 8>()
+    }
+
+    /// The fingerprint of the principal; none where the record names none.
+    pub fn principal(&self) -> Option<u64> {
+        let principal = self.number::<18, 8>();
+        (principal != 0).then_some(principal)
+    }
+
+    /// The fingerprint of the operation.
+    pub fn operation(&self) -> u32 {
+        u32::try_from(self.number::<26, 4>()).unwrap_or_default()
+    }
+
+    /// The fingerprint of the service.
+    pub fn service(&self) -> u16 {
+        u16::try_from(self.number::<30, 2>()).unwrap_or_default()
+    }
+
+    /// The big-endian number of `LEN` bytes at `AT`.
+    fn number<const AT: usize, const LEN: usize>(&self) -> u64 {
+        self.0.iter().skip(AT).take(LEN).fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {} {:?} uid {:x} principal {:x} operation {:x}",
+            self.time(),
+            self.cloud(),
+            self.kind(),
+            self.uid(),
+            self.principal().unwrap_or(0),
+            self.operation()
+        )
+    }
+}
+
+struct Fields {
+    time: Timestamp,
+    kind: Kind,
+    cloud: Cloud,
+    traits: Traits,
+    uid: u64,
+    principal: u64,
+    operation: u32,
+    service: u16,
+}
+
+fn cloud_byte(cloud: Cloud) -> u8 {
+    match cloud {
+        Cloud::Aws => 1,
+        Cloud::Azure => 2,
+        Cloud::Gcp => 3,
+    }
+}
+
+fn cloud_from_byte(byte: u8) -> Option<Cloud> {
+    Cloud::ALL.into_iter().find(|cloud| cloud_byte(*cloud) == byte)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::activity::Actor;
+    use crate::source::Source;
+
+    /// A call of `alice`, to be changed at will.
+    pub(crate) fn call(uid: &str, time: i64, outcome: Outcome) -> ApiActivity<'static> {
+        ApiActivity {
+            cloud: Cloud::Aws,
+            uid: uid.to_owned().into(),
+            time: Timestamp::from_millis(time),
+            account: Some("111111111111".into()),
+            region: None,
+            source: Source::from_address("203.0.113.7", ""),
+            actor: Actor {
+                kind: ActorKind::User,
+                uid: Some("arn:aws:iam::111111111111:user/alice".into()),
+                name: Some("alice".into()),
+            },
+            service: "iam.amazonaws.com".into(),
+            operation: "ListUsers".into(),
+            resource: None,
+            user_agent: None,
+            mfa: None,
+            outcome,
+            status_code: None,
+            read_only: false,
+            console_session: false,
+        }
+    }
+
+    /// Stored bytes are read by later versions: this test changes only with `VERSION`.
+    #[test]
+    fn layout_is_pinned() {
+        let mut activity = call("e-1", 1_772_443_500_123, Outcome::Denied);
+        activity.read_only = true;
+        activity.console_session = true;
+        let principal = principal_hash(Cloud::Aws, activity.actor.uid.as_deref());
+        let entry = Entry::of_call(&activity, activity.time.unwrap(), principal);
+        assert_eq!(entry.as_bytes()[..10], [1, 1, 0x9c, 0xad, 0xdd, 0x7e, 0x5b, 5, 1, 3]);
+        assert_eq!(Entry::from_bytes(entry.as_bytes()), Some(entry));
+        assert_eq!(entry.time(), activity.time.unwrap());
+        assert_eq!(entry.kind(), Kind::Denied);
+        assert_eq!(entry.cloud(), Cloud::Aws);
+        assert!(entry.traits().is_console_read() && !entry.traits().is_root());
+        assert_eq!(entry.uid(), hash::of_parts(&["AWS", "e-1"]));
+        assert_eq!(entry.principal(), principal);
+        assert_eq!(entry.operation(), operation_hash("listusers"));
+        assert_eq!(size_of::<Entry>(), 32);
+    }
+
+    #[test]
+    fn foreign_bytes_are_refused() {
+        let entry = Entry::of_seen(Cloud::Gcp, 7, Timestamp::from_millis(0).unwrap().day());
+        for (at, byte) in [(0, 2), (7, 0), (7, 99), (8, 0), (8, 9), (1, 0xff)] {
+            let mut bytes = *entry.as_bytes();
+            bytes[at] = byte;
+            assert_eq!(Entry::from_bytes(&bytes), None, "byte {at}");
+        }
+        assert_eq!(Entry::from_bytes(&entry.as_bytes()[1..]), None);
+    }
+
+    #[test]
+    fn order_is_that_of_time() {
+        let early = Entry::of_call(&call("z", 1000, Outcome::Denied), Timestamp::from_millis(1000).unwrap(), None);
+        let late = Entry::of_call(&call("a", 2000, Outcome::Success), Timestamp::from_millis(2000).unwrap(), None);
+        assert!(early < late);
+    }
+}

@@ -1,0 +1,209 @@
+//! Where an address lies: a country code, and the database that knows it.
+//!
+//! Promises that what is missing, unreadable or no country (`ZZ`, `EU`, an anonymous proxy) is
+//! unknown, never a country. Must not know what a policy makes of a country.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use maxminddb::{MaxMindDbError, PathElement, Reader, WithinOptions};
+use thiserror::Error;
+
+/// A country, by its two letters in ISO 3166-1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CountryCode([u8; 2]);
+
+/// ISO 3166-1 alpha-2, and `XK`, by which everybody means Kosovo.
+const CODES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ \
+    BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ \
+    CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ \
+    EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY \
+    HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ \
+    LA LB LC LI LK LR LS LT LU LV LY \
+    MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ \
+    NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA \
+    RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ \
+    TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU \
+    WF WS XK YE YT ZA ZM ZW";
+
+impl CountryCode {
+    /// The two upper-case letters.
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for CountryCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A text that is no country's code.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("not a country; two letters of ISO 3166-1 are expected, such as DE or US")]
+pub struct UnknownCountry;
+
+impl FromStr for CountryCode {
+    type Err = UnknownCountry;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCountry> {
+        let code = <[u8; 2]>::try_from(text.as_bytes()).map_err(|_| UnknownCountry)?;
+        let code = code.map(|letter| letter.to_ascii_uppercase());
+        let is_known = CODES.as_bytes().chunks(3).any(|known| known.starts_with(&code));
+        if is_known { Ok(Self(code)) } else { Err(UnknownCountry) }
+    }
+}
+
+/// A country database that cannot be used.
+#[derive(Debug, Error)]
+pub enum CountriesError {
+    /// The bytes are no MMDB file.
+    #[error("the country database is no MMDB file: {0}")]
+    Unreadable(#[from] MaxMindDbError),
+    /// It is one, of something else.
+    #[error("the database `{0}` tells no countries")]
+    NoCountries(String),
+}
+
+/// A country database in MaxMind's format.
+pub(super) struct Countries(Reader<Vec<u8>>);
+
+/// Where the code is: in GeoLite2, GeoIP2 and DB-IP; in the same where only the owner of the
+/// network is known; in the files of iptoasn and ip-location-db; in those of IPinfo.
+const PATHS: [&[PathElement<'_>]; 4] = [
+    &[PathElement::Key("country"), PathElement::Key("iso_code")],
+    &[PathElement::Key("registered_country"), PathElement::Key("iso_code")],
+    &[PathElement::Key("country_code")],
+    &[PathElement::Key("country")],
+];
+
+/// How many networks of a new database are looked at to see whether it tells countries at all.
+const PROBED_NETWORKS: usize = 1000;
+
+impl Countries {
+    /// Takes the bytes of an MMDB file.
+    pub(super) fn new(bytes: Vec<u8>) -> Result<Self, CountriesError> {
+        let reader = Reader::from_source(bytes)?;
+        let mut networks = reader.networks(WithinOptions::default())?.take(PROBED_NETWORKS);
+        let has_country = networks.any(|network| {
+            network.is_ok_and(|found| PATHS.iter().any(|path| code_at(&found, path).is_some()))
+        });
+        if has_country {
+            Ok(Self(reader))
+        } else {
+            let kind = reader.metadata().database_type.chars().take(64).collect();
+            Err(CountriesError::NoCountries(kind))
+        }
+    }
+
+    /// The country of an address, where it is known.
+    pub(super) fn of(&self, ip: IpAddr) -> Option<CountryCode> {
+        let found = self.0.lookup(ip).ok()?;
+        if !found.has_data() {
+            return None;
+        }
+        PATHS.iter().find_map(|path| code_at(&found, path))
+    }
+
+    /// What the database calls itself.
+    pub(super) fn kind(&self) -> &str {
+        &self.0.metadata().database_type
+    }
+
+    /// When it was built, in seconds since 1970.
+    pub(super) fn built_secs(&self) -> u64 {
+        self.0.metadata().build_epoch
+    }
+}
+
+fn code_at(
+    found: &maxminddb::LookupResult<'_, Vec<u8>>,
+    path: &[PathElement<'_>],
+) -> Option<CountryCode> {
+    found.decode_path::<&str>(path).ok()??.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes() {
+        assert_eq!(CODES.split(' ').count(), 250);
+        assert!(CODES.split(' ').is_sorted());
+        for code in CODES.split(' ') {
+            assert_eq!(code.parse::<CountryCode>().map(|c| c.to_string()).as_deref(), Ok(code));
+        }
+        for (text, expected) in [("de", Some("DE")), ("Us", Some("US"))] {
+            assert_eq!(
+                text.parse::<CountryCode>().ok().map(|c| c.to_string()).as_deref(),
+                expected
+            );
+        }
+        for text in ["", "D", "DEU", "ZZ", "XX", "EU", "UK", "A1", "D ", " D", "ß", "--"] {
+            assert_eq!(text.parse::<CountryCode>(), Err(UnknownCountry), "{text}");
+        }
+    }
+
+    /// A database of one node: 0.0.0.0/1 has the record, 128.0.0.0/1 has none.
+    fn database(record: &[u8]) -> Vec<u8> {
+        fn text(text: &str) -> Vec<u8> {
+            let length = u8::try_from(text.len()).unwrap();
+            let head = if length < 29 { vec![0x40 | length] } else { panic!("too long") };
+            [head, text.as_bytes().to_vec()].concat()
+        }
+        fn number(kind: u8, value: u8) -> Vec<u8> {
+            if kind == 9 { vec![0x01, 2, value] } else { vec![(kind << 5) | 1, value] }
+        }
+        let metadata = [
+            vec![0xe9],
+            [text("binary_format_major_version"), number(5, 2)].concat(),
+            [text("binary_format_minor_version"), number(5, 0)].concat(),
+            [text("build_epoch"), number(9, 100)].concat(),
+            [text("database_type"), text("Test-Country")].concat(),
+            [text("description"), vec![0xe0]].concat(),
+            [text("ip_version"), number(5, 4)].concat(),
+            [text("languages"), vec![0x00, 4]].concat(),
+            [text("node_count"), number(6, 1)].concat(),
+            [text("record_size"), number(5, 24)].concat(),
+        ]
+        .concat();
+        // Left: the record at the start of the data section (node count 1, separator 16); right:
+        // nothing (the node count itself).
+        let node = [0, 0, 17, 0, 0, 1];
+        [&node[..], &[0; 16], record, b"\xab\xcd\xefMaxMind.com", &metadata].concat()
+    }
+
+    #[test]
+    fn databases_of_each_schema() {
+        let ip = IpAddr::from([1, 2, 3, 4]);
+        for (record, expected) in [
+            (&b"\xe1\x47country\xe1\x48iso_code\x42DE"[..], Some("DE")),
+            (b"\xe1\x52registered_country\xe1\x48iso_code\x42FR", Some("FR")),
+            (b"\xe2\x47country\xe0\x52registered_country\xe1\x48iso_code\x42FR", Some("FR")),
+            (b"\xe1\x4ccountry_code\x42US", Some("US")),
+            (b"\xe1\x47country\x42JP", Some("JP")),
+            (b"\xe1\x4ccountry_code\x42ZZ", None),
+            (b"\xe1\x4ccountry_code\x40", None),
+            (b"\xe1\x4ccountry_code\x41D", None),
+            (b"\xe1\x4casn_number_x\x42US", None),
+            (b"\xe0", None),
+        ] {
+            let countries = Countries::new(database(record));
+            let code = countries.as_ref().ok().and_then(|c| c.of(ip)).map(|c| c.to_string());
+            assert_eq!(code.as_deref(), expected);
+            if let Ok(countries) = countries {
+                assert_eq!(countries.of(IpAddr::from([203, 0, 113, 7])), None);
+                assert_eq!(countries.of("2001:db8::".parse().unwrap()), None);
+                assert_eq!((countries.kind(), countries.built_secs()), ("Test-Country", 100));
+            }
+        }
+        for bytes in
+            [&b""[..], b"<html>", b"\xab\xcd\xefMaxMind.com", b"\xab\xcd\xefMaxMind.com\xe9"]
+        {
+            assert!(matches!(Countries::new(bytes.to_vec()), Err(CountriesError::Unreadable(_))));
+        }
+    }
+}

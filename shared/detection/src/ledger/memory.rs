@@ -1,0 +1,151 @@
+//! Ledgers in memory: the executable specification, and what a scan uses.
+
+use std::collections::hash_map::{Entry as Slot, HashMap};
+use std::convert::Infallible;
+use std::sync::{Mutex, PoisonError};
+
+use super::publication::LEASE_SECS;
+use super::{Batch, Bounds, Claim, Ledger, Mark, SourceLedger};
+use crate::evidence::Entry;
+use crate::observe::Observation;
+use crate::sample::{self, SAMPLES_PER_DAY};
+use crate::source::LedgerKey;
+use crate::timestamp::Timestamp;
+
+/// Ledgers in memory. Unbounded unless made with bounds: a scan keeps all evidence and decides once,
+/// at the end, so that it is exact.
+#[derive(Debug, Default)]
+pub struct MemoryLedger {
+    sources: HashMap<LedgerKey, SourceLedger>,
+    leases: HashMap<(LedgerKey, Mark), Timestamp>,
+    bounds: Option<Bounds>,
+}
+
+/// Entries are put in order and repeats dropped before a full list grows past this.
+const SMALL: usize = 8;
+
+impl MemoryLedger {
+    /// Ledgers that keep no more than bounds allow, as deployed ones do.
+    pub fn bounded(bounds: Bounds) -> Self {
+        Self { bounds: Some(bounds), ..Self::default() }
+    }
+
+    /// Adds what one call adds.
+    pub fn add(&mut self, observation: Observation) {
+        let ledger = self.sources.entry(observation.key).or_default();
+        if let Some((entry, sample)) = observation.call {
+            push(&mut ledger.entries, entry);
+            ledger.samples.push(sample);
+            if ledger.samples.len() >= 4 * SAMPLES_PER_DAY {
+                sample::keep_best(&mut ledger.samples);
+            }
+        }
+        if let Some(seen) = observation.seen {
+            push(&mut ledger.entries, seen);
+        }
+    }
+
+    /// Adds all of another.
+    pub fn unite(&mut self, other: Self) {
+        if self.sources.is_empty() {
+            self.sources = other.sources;
+            return;
+        }
+        for (key, ledger) in other.sources {
+            match self.sources.entry(key) {
+                Slot::Occupied(mut own) => own.get_mut().unite(ledger),
+                Slot::Vacant(slot) => {
+                    slot.insert(ledger);
+                }
+            }
+        }
+    }
+
+    /// All ledgers, by key.
+    pub fn into_sources(self) -> Vec<(LedgerKey, SourceLedger)> {
+        let mut sources: Vec<_> = self.sources.into_iter().collect();
+        sources.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        sources
+    }
+
+    fn observe(&mut self, key: &LedgerKey, batch: &Batch) -> SourceLedger {
+        let ledger = self.sources.entry(key.clone()).or_default();
+        ledger.entries.extend(&batch.entries);
+        ledger.entries.sort_unstable();
+        ledger.entries.dedup();
+        ledger.samples.extend_from_slice(&batch.samples);
+        sample::keep_best(&mut ledger.samples);
+        let whole = ledger.clone();
+        if let Some(bounds) = self.bounds
+            && bounds.wants_trim(&ledger.entries)
+        {
+            ledger.entries = bounds.reduce(ledger.entries.iter().copied()).into_iter().collect();
+        }
+        whole
+    }
+
+    fn claim(&mut self, key: &LedgerKey, mark: Mark, now: Timestamp) -> Claim {
+        let marks = self.sources.get(key).into_iter().flat_map(|ledger| &ledger.marks);
+        if !mark.is_news(marks) {
+            return Claim::Announced;
+        }
+        match self.leases.entry((key.clone(), mark)) {
+            Slot::Occupied(lease) if *lease.get() > now => Claim::Held,
+            slot => {
+                slot.insert_entry(now.plus_secs(LEASE_SECS));
+                Claim::Granted
+            }
+        }
+    }
+
+    fn mark(&mut self, key: &LedgerKey, mark: Mark) {
+        self.sources.entry(key.clone()).or_default().marks.insert(mark);
+    }
+}
+
+/// Adds an entry, and before growing drops repeats, so that a log delivered twice needs the room of
+/// one. Grows by a quarter: doubling would leave up to half of the room unused.
+fn push(entries: &mut Vec<Entry>, entry: Entry) {
+    if entries.len() == entries.capacity() {
+        if entries.len() >= SMALL {
+            entries.sort_unstable();
+            entries.dedup();
+        }
+        if entries.len() * 8 >= entries.capacity() * 7 {
+            entries.reserve_exact((entries.len() / 4).max(1));
+        }
+    }
+    entries.push(entry);
+}
+
+/// A memory ledger several may use at once.
+#[derive(Debug, Default)]
+pub struct SharedMemoryLedger(Mutex<MemoryLedger>);
+
+impl SharedMemoryLedger {
+    /// Shares a ledger.
+    pub fn new(ledger: MemoryLedger) -> Self {
+        Self(Mutex::new(ledger))
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut MemoryLedger) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Ledger for SharedMemoryLedger {
+    type Error = Infallible;
+
+    async fn observe(&self, key: &LedgerKey, batch: &Batch) -> Result<SourceLedger, Infallible> {
+        Ok(self.with(|ledger| ledger.observe(key, batch)))
+    }
+
+    async fn claim(&self, key: &LedgerKey, mark: Mark, now: Timestamp) -> Result<Claim, Infallible> {
+        Ok(self.with(|ledger| ledger.claim(key, mark, now)))
+    }
+
+    async fn mark(&self, key: &LedgerKey, mark: Mark) -> Result<(), Infallible> {
+        self.with(|ledger| ledger.mark(key, mark));
+        Ok(())
+    }
+}

@@ -1,0 +1,92 @@
+//! The ledger: a source's evidence, as a set that only grows.
+//!
+//! Every feed delivers at least once, late and in any order. Adding to a set makes a repeat change
+//! nothing and order irrelevant, so every write is idempotent and commutes with every other, with no
+//! transaction and no marker. A ledger is bounded ([`Bounds`]) in a way that neither a flood of one
+//! kind nor of one account can hide another.
+//!
+//! [`Ledger`] is the port. [`MemoryLedger`] is its executable specification and what a scan uses.
+
+mod bounds;
+mod memory;
+mod publication;
+
+use std::collections::BTreeSet;
+use std::future::Future;
+
+pub use bounds::Bounds;
+pub use memory::{MemoryLedger, SharedMemoryLedger};
+pub use publication::{Claim, Mark};
+
+use crate::evidence::Entry;
+use crate::sample::{self, Sample};
+use crate::source::LedgerKey;
+use crate::timestamp::Timestamp;
+
+/// Everything kept of one source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceLedger {
+    /// The evidence. A set; repeats are allowed here and mean nothing.
+    pub entries: Vec<Entry>,
+    /// The best samples of each day.
+    pub samples: Vec<Sample>,
+    /// What was announced.
+    pub marks: BTreeSet<Mark>,
+}
+
+impl SourceLedger {
+    /// Adds all of another. What was there already changes nothing.
+    pub fn unite(&mut self, other: Self) {
+        if self.entries.is_empty() {
+            self.entries = other.entries;
+        } else {
+            self.entries.extend(other.entries);
+        }
+        if self.samples.is_empty() {
+            self.samples = other.samples;
+        } else {
+            self.samples.extend(other.samples);
+            sample::keep_best(&mut self.samples);
+        }
+        self.marks.extend(other.marks);
+    }
+}
+
+/// Evidence of one source to be added at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// The evidence.
+    pub entries: Vec<Entry>,
+    /// Samples of it.
+    pub samples: Vec<Sample>,
+}
+
+/// Where ledgers are kept, and what was announced of them.
+///
+/// All of it may be called again, in any order and by several at once, with the same result.
+pub trait Ledger {
+    /// What can go wrong with the world.
+    type Error: std::error::Error + Send + Sync + 'static;
+
+    /// Adds evidence to the ledger of a source and answers with the whole of it.
+    fn observe(
+        &self,
+        key: &LedgerKey,
+        batch: &Batch,
+    ) -> impl Future<Output = Result<SourceLedger, Self::Error>> + Send;
+
+    /// Claims the right to announce `mark`, until the lease ends.
+    fn claim(
+        &self,
+        key: &LedgerKey,
+        mark: Mark,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Claim, Self::Error>> + Send;
+
+    /// Says that `mark` was announced.
+    fn mark(
+        &self,
+        key: &LedgerKey,
+        mark: Mark,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+}

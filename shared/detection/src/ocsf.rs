@@ -1,0 +1,275 @@
+//! Alerts as OCSF 1.8 Detection Findings (class 2004), the form machines read.
+//!
+//! Everything in it is a function of the alert, so that the same logs give the same bytes. Texts
+//! that callers wrote are plain JSON strings here: whoever shows them escapes them.
+
+use serde_json::{Map, Value, json};
+
+use crate::alert::Alert;
+use crate::controls;
+use crate::detections::Detection;
+use crate::evidence::Kind;
+use crate::sample::Sample;
+use crate::score::Severity;
+use crate::source::LedgerKey;
+
+/// The version of the schema.
+pub const SCHEMA_VERSION: &str = "1.8.0";
+
+/// The most evidences one finding carries.
+const EVIDENCES_MAX: usize = 10;
+
+/// OCSF observable types.
+const IP_ADDRESS: u8 = 2;
+const USER_NAME: u8 = 4;
+const OTHER: u8 = 99;
+
+/// An alert as a Detection Finding.
+pub fn detection_finding(alert: &Alert) -> Value {
+    let evidences = evidences(alert);
+    let mut finding = json!({
+        "activity_id": 1,
+        "activity_name": "Create",
+        "category_uid": 2,
+        "category_name": "Findings",
+        "class_uid": 2004,
+        "class_name": "Detection Finding",
+        "type_uid": 200_401,
+        "time": alert.last.millis(),
+        "start_time": alert.first.millis(),
+        "end_time": alert.last.millis(),
+        "count": alert.calls,
+        "is_alert": true,
+        "status_id": 1,
+        "status": "New",
+        "severity_id": alert.severity.id(),
+        "severity": alert.severity.name(),
+        "risk_score": alert.score,
+        "risk_level_id": risk_level_id(alert.severity),
+        "confidence_id": 2,
+        "message": alert.title(),
+        "metadata": {
+            "version": SCHEMA_VERSION,
+            "profiles": ["cloud"],
+            "product": {
+                "name": "callerwatch",
+                "vendor_name": "callerwatch",
+                "version": env!("CARGO_PKG_VERSION"),
+            },
+        },
+        "cloud": cloud(alert),
+        "finding_info": finding_info(alert),
+        "observables": observables(alert, &evidences),
+        "evidences": evidences,
+        "unmapped": {
+            "score_reasons": alert.reasons.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        },
+    });
+    if let (Some(country), Some(fields)) = (alert.country, finding.as_object_mut()) {
+        let enrichment = json!([{
+            "name": "evidences[].src_endpoint.ip",
+            "value": alert.key.to_string(),
+            "type": "location",
+            "data": { "country": country.to_string() },
+        }]);
+        fields.insert("enrichments".to_owned(), enrichment);
+    }
+    finding
+}
+
+fn risk_level_id(severity: Severity) -> u8 {
+    severity.id() - 1
+}
+
+fn cloud(alert: &Alert) -> Value {
+    let provider = alert.clouds.first().map_or("AWS", |cloud| cloud.name());
+    let of_provider = alert.samples.iter().find(|sample| sample.cloud.name() == provider);
+    let mut cloud = json!({ "provider": provider });
+    if let (Some(sample), Some(fields)) = (of_provider, cloud.as_object_mut()) {
+        if let Some(account) = &sample.account {
+            fields.insert("account".to_owned(), json!({ "uid": account }));
+        }
+        if let Some(region) = &sample.region {
+            fields.insert("region".to_owned(), json!(region));
+        }
+    }
+    cloud
+}
+
+fn finding_info(alert: &Alert) -> Value {
+    let detections: Vec<&Detection> =
+        alert.findings.iter().map(|finding| finding.detection).collect();
+    let analytic = |detection: &&Detection| {
+        json!({
+            "uid": detection.id,
+            "name": detection.title,
+            "desc": detection.logic,
+            "type_id": 1,
+            "type": "Rule",
+        })
+    };
+    let mut attacks: Vec<Value> = detections.iter().map(|detection| attack(detection)).collect();
+    attacks.dedup();
+    let mut uids: Vec<&str> = alert.samples.iter().map(|sample| &*sample.uid).collect();
+    uids.sort_unstable();
+    uids.dedup();
+    let mut info = json!({
+        "uid": alert.uid,
+        "title": alert.title(),
+        "desc": alert.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        "first_seen_time": alert.first.millis(),
+        "last_seen_time": alert.last.millis(),
+        "created_time": alert.last.millis(),
+        "types": detections.iter().map(|detection| detection.title).collect::<Vec<_>>(),
+        "attacks": attacks,
+        "tags": tags(&detections),
+        "related_events": uids.iter().map(|uid| json!({ "uid": uid })).collect::<Vec<_>>(),
+        "data_sources": alert.clouds.iter().map(|cloud| cloud.name()).collect::<Vec<_>>(),
+    });
+    if let Some(fields) = info.as_object_mut() {
+        if let Some(leading) = detections.first() {
+            fields.insert("analytic".to_owned(), analytic(leading));
+        }
+        if let Some(related @ [_, ..]) = detections.get(1..) {
+            fields.insert("related_analytics".to_owned(), related.iter().map(analytic).collect());
+        }
+    }
+    info
+}
+
+fn attack(detection: &Detection) -> Value {
+    let (tactic_uid, tactic) = detection.technique.tactic;
+    let (technique_uid, technique) = detection.technique.technique;
+    json!({
+        "tactic": { "uid": tactic_uid, "name": tactic },
+        "technique": { "uid": technique_uid, "name": technique },
+    })
+}
+
+fn tags(detections: &[&Detection]) -> Value {
+    let of = |choose: fn(controls::Controls) -> &'static [&'static str]| {
+        let mut values: Vec<&str> =
+            detections.iter().flat_map(|it| choose(controls::of(it.id))).copied().collect();
+        values.sort_unstable();
+        values.dedup();
+        values
+    };
+    json!([
+        { "name": "NIST SP 800-53 r5", "values": of(|controls| controls.nist) },
+        { "name": "HITRUST CSF", "values": of(|controls| controls.hitrust) },
+        { "name": "GDPR", "values": of(|controls| controls.gdpr) },
+    ])
+}
+
+fn evidences(alert: &Alert) -> Vec<Value> {
+    // Of more samples than evidences the successes are told first.
+    let mut samples: Vec<&Sample> = alert.samples.iter().collect();
+    if samples.len() > EVIDENCES_MAX {
+        samples.sort_by_key(|sample| !sample.kind.is_success());
+        samples.truncate(EVIDENCES_MAX);
+        samples.sort_by_key(|sample| sample.time);
+    }
+    samples.into_iter().map(evidence).collect()
+}
+
+fn evidence(sample: &Sample) -> Value {
+    let mut api = json!({
+        "operation": sample.operation,
+        "service": { "name": sample.service },
+        "response": { "message": outcome(sample.kind) },
+    });
+    if let Some(code) = &sample.status_code
+        && let Some(response) = api.pointer_mut("/response").and_then(Value::as_object_mut)
+    {
+        response.insert("error".to_owned(), json!(code));
+    }
+    let mut evidence = Map::new();
+    evidence.insert("api".to_owned(), api);
+    evidence.insert("src_endpoint".to_owned(), src_endpoint(&sample.address));
+    evidence.insert("actor".to_owned(), actor(sample));
+    if let Some(resource) = &sample.resource {
+        evidence.insert("resources".to_owned(), json!([{ "uid": resource }]));
+    }
+    let mut data = json!({
+        "uid": sample.uid,
+        "time": sample.time.to_string(),
+        "cloud": sample.cloud.name(),
+    });
+    if let Some(fields) = data.as_object_mut() {
+        let texts = [
+            ("account", &sample.account),
+            ("region", &sample.region),
+            ("user_agent", &sample.user_agent),
+        ];
+        for (name, text) in texts {
+            if let Some(text) = text {
+                fields.insert(name.to_owned(), json!(text));
+            }
+        }
+    }
+    evidence.insert("data".to_owned(), data);
+    Value::Object(evidence)
+}
+
+/// What a person calls an outcome.
+pub fn outcome(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Success | Kind::Seen => "success",
+        Kind::LoginSucceeded => "signed in",
+        Kind::PasswordCorrect => "password correct, sign-in stopped",
+        Kind::LoginFailed => "sign-in failed",
+        Kind::Denied => "denied",
+        Kind::Throttled => "throttled",
+        Kind::OtherError => "error",
+    }
+}
+
+/// A source that is no address has a name and no `ip`, which the schema keeps for real ones.
+fn src_endpoint(address: &str) -> Value {
+    if address.parse::<std::net::IpAddr>().is_ok() {
+        json!({ "ip": address })
+    } else {
+        json!({ "name": address })
+    }
+}
+
+fn actor(sample: &Sample) -> Value {
+    let mut user = Map::new();
+    if let Some(principal) = &sample.principal {
+        user.insert("uid".to_owned(), json!(principal));
+    }
+    let name = sample.name.as_deref().or(sample.principal.as_deref()).unwrap_or("unknown");
+    user.insert("name".to_owned(), json!(name));
+    json!({ "user": user })
+}
+
+fn observables(alert: &Alert, evidences: &[Value]) -> Vec<Value> {
+    let mut observables: Vec<Value> = alert
+        .addresses()
+        .iter()
+        .map(|ip| observable("evidences[].src_endpoint.ip", IP_ADDRESS, &ip.to_string()))
+        .collect();
+    match &alert.key {
+        LedgerKey::V6Net(_) if observables.is_empty() => {
+            let network = alert.key.to_string();
+            observables.push(observable("evidences[].src_endpoint", OTHER, &network));
+        }
+        LedgerKey::Unrecognized(text) => {
+            observables.push(observable("evidences[].src_endpoint.name", OTHER, text));
+        }
+        _ => {}
+    }
+    let name = |evidence: &Value| {
+        evidence.pointer("/actor/user/name").and_then(Value::as_str).map(str::to_owned)
+    };
+    let mut names: Vec<String> = evidences.iter().filter_map(name).collect();
+    names.sort_unstable();
+    names.dedup();
+    let user = |name: &String| observable("evidences[].actor.user.name", USER_NAME, name);
+    observables.extend(names.iter().map(user));
+    observables
+}
+
+fn observable(name: &str, type_id: u8, value: &str) -> Value {
+    json!({ "name": name, "type_id": type_id, "value": value })
+}

@@ -1,0 +1,172 @@
+//! A view: one source's evidence, put in order for the detections to look at.
+//!
+//! Every event is there once. Where feeds tell one event differently, the least entry counts, so
+//! that which copy came first changes nothing.
+
+use crate::activity::Cloud;
+use crate::detections::{Detection, Parameter};
+use crate::evidence::{Entry, Kind};
+use crate::intelligence::Intelligence;
+use crate::policy::Policy;
+use crate::source::LedgerKey;
+use crate::timestamp::{Day, Timestamp};
+
+/// How far back a success makes a principal known at an address.
+const KNOWN_SECS: i64 = 3 * 24 * 3600;
+const DAY_SECS: i64 = 24 * 3600;
+
+/// One source's evidence, and what to judge it by.
+#[derive(Debug)]
+pub(crate) struct View<'a> {
+    /// The source.
+    pub(crate) key: &'a LedgerKey,
+    /// Its calls, each once, by time.
+    pub(crate) calls: Vec<Entry>,
+    /// Its `Seen` entries, which are no calls.
+    seen: Vec<Entry>,
+    /// What is known of addresses.
+    pub(crate) intelligence: &'a Intelligence,
+    /// What the user wants.
+    pub(crate) policy: &'a Policy,
+    /// (principal, instant) of every success, in that order; of a `Seen` entry the last instant of
+    /// its day, since it does not say when in it.
+    successes: Vec<(u64, Timestamp)>,
+}
+
+impl<'a> View<'a> {
+    /// Puts entries in order. `entries` may hold repeats, in any order.
+    pub(crate) fn new(
+        key: &'a LedgerKey,
+        mut entries: Vec<Entry>,
+        intelligence: &'a Intelligence,
+        policy: &'a Policy,
+    ) -> Self {
+        entries.sort_unstable_by_key(|entry| (entry.uid(), *entry));
+        entries.dedup_by_key(|entry| entry.uid());
+        entries.sort_unstable();
+        let mut successes: Vec<_> = entries.iter().filter_map(success).collect();
+        successes.sort_unstable();
+        let (seen, calls) = entries.into_iter().partition(|entry| entry.kind() == Kind::Seen);
+        Self { key, calls, seen, intelligence, policy, successes }
+    }
+
+    /// The same source as one cloud alone sees it.
+    pub(crate) fn of_cloud(&self, cloud: Cloud) -> View<'a> {
+        let entries = self.calls.iter().chain(&self.seen);
+        let entries = entries.filter(|entry| entry.cloud() == cloud).copied().collect();
+        View::new(self.key, entries, self.intelligence, self.policy)
+    }
+
+    /// What the policy says of a number that counts things.
+    pub(crate) fn count(&self, detection: &Detection, parameter: &Parameter) -> usize {
+        usize::try_from(self.policy.value(detection, parameter)).unwrap_or(usize::MAX)
+    }
+
+    /// What the policy says of a window, in seconds.
+    pub(crate) fn secs(&self, detection: &Detection, window: &Parameter) -> i64 {
+        i64::from(self.policy.value(detection, window)) * 60
+    }
+
+    /// The calls of some kinds, with their places, by time.
+    pub(crate) fn of_kinds(&self, kinds: &[Kind]) -> Vec<(usize, Entry)> {
+        let calls = self.calls.iter().copied().enumerate();
+        calls.filter(|(_, entry)| kinds.contains(&entry.kind())).collect()
+    }
+
+    /// Whether a principal succeeded here on the day or the day before, at whatever hour: it then
+    /// works from here, and its failures are likelier mistakes.
+    pub(crate) fn is_healthy(&self, principal: u64, day: Day) -> bool {
+        self.succeeded_within(principal, day.previous().start(), day.end())
+    }
+
+    /// Whether a principal had succeeded here before an instant, in the last days.
+    pub(crate) fn is_known_before(&self, principal: u64, before: Timestamp) -> bool {
+        let Some(end) = Timestamp::from_millis(before.millis() - 1) else { return false };
+        self.succeeded_within(principal, before.plus_secs(-KNOWN_SECS), end)
+    }
+
+    /// The principals that succeeded here on the day or the day before.
+    pub(crate) fn healthy(&self, day: Day) -> impl Iterator<Item = u64> {
+        let (start, end) = (day.start().plus_secs(-DAY_SECS), day.end());
+        self.successes
+            .chunk_by(|a, b| a.0 == b.0)
+            .filter(move |of_one| of_one.iter().any(|(_, time)| (start..=end).contains(time)))
+            .filter_map(|of_one| of_one.first().map(|(principal, _)| *principal))
+    }
+
+    fn succeeded_within(&self, principal: u64, start: Timestamp, end: Timestamp) -> bool {
+        let at = self.successes.partition_point(|success| *success < (principal, start));
+        self.successes.get(at).is_some_and(|(who, time)| *who == principal && *time <= end)
+    }
+}
+
+fn success(entry: &Entry) -> Option<(u64, Timestamp)> {
+    let principal = entry.principal()?;
+    match entry.kind() {
+        Kind::Seen => Some((principal, entry.time().day().end())),
+        Kind::Success if needs_no_permission(entry.operation()) => None,
+        kind => kind.is_success().then_some((principal, entry.time())),
+    }
+}
+
+/// Operations that succeed for whoever holds a credential: the first thing a thief tries. They do
+/// not show that a principal works from an address.
+pub(crate) fn needs_no_permission(operation: u32) -> bool {
+    use std::sync::LazyLock;
+    static OPERATIONS: LazyLock<[u32; 3]> = LazyLock::new(|| {
+        ["GetCallerIdentity", "GetSessionToken", "GetAccessKeyInfo"]
+            .map(crate::evidence::operation_hash)
+    });
+    OPERATIONS.contains(&operation)
+}
+
+/// A set of places in [`View::calls`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Selection(Vec<u64>);
+
+impl Selection {
+    /// Adds a place.
+    pub(crate) fn insert(&mut self, place: usize) {
+        let word = place / 64;
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        if let Some(bits) = self.0.get_mut(word) {
+            *bits |= 1 << (place % 64);
+        }
+    }
+
+    /// Adds all places of another.
+    pub(crate) fn unite(&mut self, other: &Self) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        for (bits, more) in self.0.iter_mut().zip(&other.0) {
+            *bits |= more;
+        }
+    }
+
+    /// Whether all places of another are in it.
+    pub(crate) fn contains_all(&self, other: &Self) -> bool {
+        let own = self.0.iter().chain(std::iter::repeat(&0));
+        other.0.iter().zip(own).all(|(theirs, ours)| theirs & !ours == 0)
+    }
+
+    /// Whether a place is in it.
+    pub(crate) fn contains(&self, place: usize) -> bool {
+        self.0.get(place / 64).is_some_and(|bits| bits & (1 << (place % 64)) != 0)
+    }
+
+    /// The selected calls, by time.
+    pub(crate) fn of<'a>(&'a self, calls: &'a [Entry]) -> impl Iterator<Item = &'a Entry> {
+        calls.iter().enumerate().filter(|(place, _)| self.contains(*place)).map(|(_, call)| call)
+    }
+}
+
+impl FromIterator<usize> for Selection {
+    fn from_iter<I: IntoIterator<Item = usize>>(places: I) -> Self {
+        let mut selection = Self::default();
+        places.into_iter().for_each(|place| selection.insert(place));
+        selection
+    }
+}
