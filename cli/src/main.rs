@@ -1,1 +1,39 @@
-fn main(){}
+//! The `callerwatch` command.
+
+mod args;
+mod check_policy;
+mod report;
+mod scan;
+mod setup;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Command, Options};
+
+/// Bad usage, or an input that was not wholly read.
+const EXIT_FAULT: u8 = 2;
+
+fn main() -> ExitCode {
+    let result = match Options::parse().command {
+        Command::Scan(options) => scan::run(&options),
+        Command::CheckPolicy { file } => check_policy::run(&file),
+    };
+    match result {
+        Ok(status) => ExitCode::from(status),
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where standard error is closed there is nobody left to tell.
+            let _ = writeln!(io::stderr(), "callerwatch: {error:#}");
+            ExitCode::from(EXIT_FAULT)
+        }
+    }
+}
+
+/// Whether whoever reads our output has read enough, as `head` does.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,6 +1,6 @@
 //! Alerts: all findings of one source and UTC day, as one thing to tell a person.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use crate::activity::Cloud;
@@ -132,18 +132,20 @@ fn united(findings: &[Finding]) -> Selection {
     selection
 }
 
-/// The samples of the calls selected.
+/// The samples of the calls selected, each call once.
 fn samples_of(view: &View<'_>, selection: &Selection, samples: &[Sample]) -> Vec<Sample> {
-    let mut sampled: HashSet<u64> = samples.iter().map(Sample::uid_hash).collect();
-    let selected: HashSet<u64> =
-        selection.of(&view.calls).map(Entry::uid).filter(|uid| sampled.remove(uid)).collect();
-    // Of one event told differently by two feeds the least is shown, as the least is counted.
+    let sampled: HashSet<u64> = samples.iter().map(Sample::uid_hash).collect();
+    let selected: HashMap<u64, &Entry> = selection
+        .of(&view.calls)
+        .filter(|call| sampled.contains(&call.uid()))
+        .map(|call| (call.uid(), call))
+        .collect();
     let mut shown = HashSet::new();
     let mut chosen = samples.to_vec();
     chosen.sort_unstable();
     chosen.retain(|sample| {
-        let uid = sample.uid_hash();
-        selected.contains(&uid) && shown.insert(uid)
+        let call = selected.get(&sample.uid_hash());
+        call.is_some_and(|call| sample.tells(call) && shown.insert(call.uid()))
     });
     chosen
 }

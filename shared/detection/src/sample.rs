@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use crate::activity::{ApiActivity, Cloud};
-use crate::evidence::Kind;
+use crate::evidence::{Entry, Kind, operation_hash, principal_hash};
 use crate::hash;
 use crate::timestamp::Timestamp;
 
@@ -72,6 +72,16 @@ impl Sample {
     /// The fingerprint of its event, as entries hold it.
     pub fn uid_hash(&self) -> u64 {
         hash::of_parts(&[self.cloud.name(), &self.uid])
+    }
+
+    /// Whether it tells the same as an entry: of one event that feeds tell differently, one entry
+    /// is counted, and only that one's sample may be shown.
+    pub fn tells(&self, entry: &Entry) -> bool {
+        entry.uid() == self.uid_hash()
+            && entry.time() == self.time
+            && entry.kind() == self.kind
+            && entry.operation() == operation_hash(&self.operation)
+            && entry.principal() == principal_hash(self.cloud, self.principal.as_deref())
     }
 }
 

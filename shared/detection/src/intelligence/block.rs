@@ -49,7 +49,7 @@ const TEXT_MAX_BYTES: usize = 128;
 /// prefix are cleared. IPv4 mapped into IPv6 is IPv4.
 pub(super) fn parse(text: &str) -> Result<Vec<Block>, &'static str> {
     if text.len() > TEXT_MAX_BYTES {
-        return Err("not an address, prefix or range");
+        return Err("not an address or a prefix");
     }
     if let Some((first, last)) = text.split_once('-') {
         return range(address(first.trim_end())?, address(last.trim_start())?);
@@ -68,8 +68,8 @@ pub(super) fn is_network(text: &str) -> bool {
         }
 }
 
-/// `a` or `a/length`.
-fn prefix(text: &str) -> Result<IpNet, &'static str> {
+/// Reads `a` or `a/length`, of any width and with its host bits as they stand.
+pub(crate) fn prefix(text: &str) -> Result<IpNet, &'static str> {
     let Some((ip, length)) = text.split_once('/') else {
         return address(text).map(IpNet::from);
     };
@@ -97,7 +97,7 @@ fn why_no_address(text: &str) -> &'static str {
     if text.split('.').count() == 4 && text.split('.').any(is_leading_zero) {
         "an octet with a leading zero"
     } else {
-        "not an address, prefix or range"
+        "not an address or a prefix"
     }
 }
 
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn cells() {
-        const NONE: &str = "not an address, prefix or range";
+        const NONE: &str = "not an address or a prefix";
         for (text, expected) in [
             ("203.0.113.7", "203.0.113.7/32"),
             ("203.0.113.7/24", "203.0.113.0/24"),

@@ -67,11 +67,11 @@ pub enum CountriesError {
     NoCountries(String),
 }
 
-/// A country database in MaxMind's format.
+/// A country database in the MMDB format.
 pub(super) struct Countries(Reader<Vec<u8>>);
 
-/// Where the code is: in GeoLite2, GeoIP2 and DB-IP; in the same where only the owner of the
-/// network is known; in the files of iptoasn and ip-location-db; in those of IPinfo.
+/// Where the code is: in the databases of `MaxMind` and DB-IP; in the same where only the owner of the
+/// network is known; in the files of iptoasn and ip-location-db; in those of `IPinfo`.
 const PATHS: [&[PathElement<'_>]; 4] = [
     &[PathElement::Key("country"), PathElement::Key("iso_code")],
     &[PathElement::Key("registered_country"), PathElement::Key("iso_code")],

@@ -30,7 +30,7 @@ impl Layout {
         let is_address_column =
             |layout: &Self| is_half(sample, |line| block::is_network(layout.address(line)));
         let layout = (0..columns).map(at).find(is_address_column).unwrap_or(at(0));
-        let is_level = |line: &&str| layout.level(line).is_some() && cells(line, '\t').count() == 2;
+        let is_level = |line: &&str| level(line).is_some() && cells(line, '\t').count() == 2;
         let is_leveled = layout.delimiter == Some('\t') && layout.column == 0;
         Self { is_leveled: is_leveled && is_half(sample, |line| is_level(&line)), ..layout }
     }
@@ -57,15 +57,11 @@ impl Layout {
         };
         without_comment(cell).trim_matches('"')
     }
+}
 
-    /// The count behind the address.
-    #[expect(
-        clippy::unused_self,
-        reason = "asked of a leveled layout only, and reads like the rest"
-    )]
-    pub(super) fn level(&self, line: &str) -> Option<u32> {
-        without_comment(cells(line, '\t').nth(1)?).parse().ok()
-    }
+/// The count behind the address, on a line of a leveled list.
+pub(super) fn level(line: &str) -> Option<u32> {
+    without_comment(cells(line, '\t').nth(1)?).parse().ok()
 }
 
 /// The text before `#` or `;`.

@@ -8,7 +8,7 @@
 use thiserror::Error;
 
 use super::block::{self, Block};
-use super::layout::{Layout, SAMPLE_LINES, without_comment};
+use super::layout::{self, Layout, SAMPLE_LINES, without_comment};
 
 /// A line of a list that was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,7 +150,7 @@ fn read_line(
     let text = text.ok_or("not UTF-8")?;
     let blocks = block::parse(layout.address(text))?;
     let level = if layout.is_leveled {
-        Some(layout.level(text).ok_or("no count of lists behind the address")?)
+        Some(layout::level(text).ok_or("no count of lists behind the address")?)
     } else {
         None
     };
@@ -201,6 +201,8 @@ fn excerpt(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// `entries blocks refused`, or the fault.
@@ -242,6 +244,30 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn no_bytes_panic(
+            pieces in proptest::collection::vec(
+                prop_oneof![
+                    proptest::sample::select(
+                        &["203.0.113.7", "/", "-", "::", "\t", ",", "\n", "\"", "#", ";", "9", "ip"][..]
+                    )
+                    .prop_map(|text| text.as_bytes().to_vec()),
+                    proptest::collection::vec(any::<u8>(), 0..4),
+                ],
+                0..60,
+            ),
+        ) {
+            let bytes = pieces.concat();
+            let lines = bytes.split(|byte| *byte == b'\n').count();
+            for column in [None, Some("ip")] {
+                if let Ok(list) = parse(&bytes, column) {
+                    prop_assert!(list.entries + list.refused <= lines);
+                }
+            }
+        }
+    }
+
     #[test]
     fn columns_by_name() {
         for (text, expected) in [
@@ -260,6 +286,6 @@ mod tests {
         assert_eq!((list.entries, list.refused, list.refusals.len()), (100, 100, REFUSALS_KEPT));
         let first = &list.refusals[0];
         assert_eq!((first.line, first.excerpt.as_str()), (2, " bad"));
-        assert_eq!(first.reason, "not an address, prefix or range");
+        assert_eq!(first.reason, "not an address or a prefix");
     }
 }

@@ -47,7 +47,7 @@ impl Table {
         let v4 = Ranges::build(v4, &mut sets);
         let v6 = Ranges::build(v6, &mut sets);
         let v4_first = first_level(&v4.starts);
-        Self { v4, v4_first, v6, sets: sets.sets }
+        Self { v4, v4_first, v6, sets: sets.records }
     }
 
     /// The number of an IPv4 address's set; 0 where no list names it.
@@ -189,7 +189,7 @@ impl<A: Bits> Ranges<A> {
 
 /// Sets of records, each kept once.
 struct Sets {
-    sets: Vec<Box<[Record]>>,
+    records: Vec<Box<[Record]>>,
     numbers: HashMap<Box<[Record]>, u32>,
     scratch: Vec<Record>,
 }
@@ -197,7 +197,7 @@ struct Sets {
 impl Default for Sets {
     fn default() -> Self {
         let empty: Box<[Record]> = Box::default();
-        Self { numbers: [(empty.clone(), 0)].into(), sets: vec![empty], scratch: Vec::new() }
+        Self { numbers: [(empty.clone(), 0)].into(), records: vec![empty], scratch: Vec::new() }
     }
 }
 
@@ -206,15 +206,15 @@ impl Sets {
     fn joined(&mut self, own: &[Record], outer: u32) -> u32 {
         self.scratch.clear();
         self.scratch.extend_from_slice(own);
-        let outer = usize::try_from(outer).ok().and_then(|outer| self.sets.get(outer));
+        let outer = usize::try_from(outer).ok().and_then(|outer| self.records.get(outer));
         self.scratch.extend(outer.into_iter().flatten().filter(|record| {
             own.binary_search_by_key(&record.list, |record| record.list).is_err()
         }));
         if let Some(number) = self.numbers.get(self.scratch.as_slice()) {
             return *number;
         }
-        let number = u32::try_from(self.sets.len()).unwrap_or(0);
-        self.sets.push(self.scratch.as_slice().into());
+        let number = u32::try_from(self.records.len()).unwrap_or(0);
+        self.records.push(self.scratch.as_slice().into());
         self.numbers.insert(self.scratch.as_slice().into(), number);
         number
     }

@@ -65,6 +65,9 @@ impl MemoryLedger {
     pub fn into_sources(self) -> Vec<(LedgerKey, SourceLedger)> {
         let mut sources: Vec<_> = self.sources.into_iter().collect();
         sources.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        for (_, ledger) in &mut sources {
+            sample::keep_best(&mut ledger.samples);
+        }
         sources
     }
 

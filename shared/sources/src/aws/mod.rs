@@ -1,10 +1,159 @@
-//! To come.
+//! Amazon Web Services: a `CloudTrail` record → an [`ApiActivity`].
+//!
+//! Promises to take every record `CloudTrail` makes, whatever it lacks, and to tell by shape alone
+//! which records those are. Knows nothing of files, queues and envelopes: see [`crate::stream`].
+//!
+//! [`record`] reads the fields; [`identity`], [`provenance`], [`outcome`] and [`resource`] each
+//! answer one question.
 
+mod identity;
+mod outcome;
+mod provenance;
+mod record;
+mod resource;
+
+use std::borrow::Cow;
+
+use callerwatch_detection::activity::{ApiActivity, Cloud, Outcome};
+use callerwatch_detection::hash;
+
+use crate::instant;
 use crate::reading::Reading;
+use outcome::Ending;
+use record::Record;
 
 /// Reads one record, given as the text of one JSON object, and hands what it holds to `sink`.
 /// Tells whether the record is of this cloud; where it is not, nothing was handed over.
 pub(crate) fn read<'a>(record: &'a str, sink: &mut dyn FnMut(Reading<'a>)) -> bool {
-    let _ = (record, sink);
-    false
+    serde_json::from_str(record).is_ok_and(|record| hand_over(record, sink))
+}
+
+/// What stood at the start of a text.
+pub(crate) struct First {
+    /// Where the value ends.
+    pub(crate) end: usize,
+    /// Whether it was a record of this cloud, and was handed over.
+    pub(crate) taken: bool,
+}
+
+/// Like [`read`], for the JSON value that `text` starts with, found and decoded in one pass.
+pub(crate) fn read_first<'a>(
+    text: &'a str,
+    sink: &mut dyn FnMut(Reading<'a>),
+) -> Result<First, serde_json::Error> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Record<'a>>();
+    let record = values.next().transpose()?.unwrap_or_default();
+    let end = values.byte_offset();
+    Ok(First { end, taken: hand_over(record, sink) })
+}
+
+fn hand_over<'a>(record: Record<'a>, sink: &mut dyn FnMut(Reading<'a>)) -> bool {
+    if !record.is_cloudtrail() && !record.is_digest() {
+        return false;
+    }
+    sink(match outcome::ending(&record) {
+        Ending::NotACall(what) => Reading::NotACall { cloud: Cloud::Aws, what },
+        Ending::Call(outcome) => Reading::Activity(normalize(record, outcome)),
+    });
+    true
+}
+
+fn normalize(record: Record<'_>, outcome: Outcome) -> ApiActivity<'_> {
+    let uid = uid(&record);
+    let mfa = mfa(&record);
+    let is_service_event = record.event_type.as_str().eq_ignore_ascii_case("AwsServiceEvent")
+        && !outcome::is_sign_in(&record);
+    let by_service = is_service_event || identity::is_service(&record.user_identity);
+    let account = record.recipient_account_id.into_option().or_else(|| {
+        let own = record.user_identity.account_id.clone();
+        own.into_option().filter(|account| account.starts_with(|c: char| c.is_ascii_digit()))
+    });
+    let scope = record.vpc_endpoint_id.into_option().or_else(|| account.clone());
+    let service = record.event_source.into_cow();
+    let error_message = record.error_message.into_cow();
+    let source = provenance::source(
+        record.source_ip_address.into_cow(),
+        record.user_identity.invoked_by.clone().into_cow(),
+        by_service,
+        &service,
+        scope.unwrap_or_default(),
+    );
+    let status_code = record
+        .error_code
+        .into_option()
+        .or_else(|| (outcome == Outcome::LoginFailed).then(|| error_message.clone()))
+        .filter(|code| !code.is_empty());
+    ApiActivity {
+        cloud: Cloud::Aws,
+        uid,
+        time: instant::parse(record.event_time.as_str()),
+        source,
+        actor: identity::actor(
+            record.user_identity,
+            account.as_deref().unwrap_or_default(),
+            record.aws_region.as_str(),
+        ),
+        account,
+        region: record.aws_region.into_option(),
+        service,
+        operation: record.event_name.into_cow(),
+        resource: resource::resource(
+            record.resources,
+            record.request_parameters.name,
+            &error_message,
+        ),
+        user_agent: record.user_agent.into_option(),
+        mfa,
+        outcome,
+        status_code,
+        read_only: record.read_only.is_true(),
+        console_session: record.session_credential_from_console.is_true(),
+    }
+}
+
+/// One identifier for all copies of an event: those that other accounts got of it, and those that
+/// came late or corrected. Records without one are told apart by what they say.
+fn uid<'a>(record: &Record<'a>) -> Cow<'a, str> {
+    let of_copies = [&record.shared_event_id, &record.addendum.original_event_id, &record.event_id];
+    // Redactions blank an identifier to dots or a word, the same in all records.
+    let usable = of_copies.into_iter().find(|id| {
+        id.as_str().bytes().any(|byte| byte.is_ascii_alphanumeric())
+            && !id.as_str().eq_ignore_ascii_case("redacted")
+    });
+    usable.map_or_else(
+        || {
+            Cow::Owned(hash::identifier(&[
+                record.event_time.as_str(),
+                record.event_source.as_str(),
+                record.event_name.as_str(),
+                record.aws_region.as_str(),
+                record.source_ip_address.as_str(),
+                record.request_id.as_str(),
+                record.recipient_account_id.as_str(),
+                record.user_identity.arn.as_str(),
+                record.user_identity.user_name.as_str(),
+                record.error_code.as_str(),
+            ]))
+        },
+        |id| id.clone().into_cow(),
+    )
+}
+
+/// Whether a second factor was used. Federated sign-ins say `No` whatever their provider did, so
+/// only an IAM user's or the owner's `No` is one.
+fn mfa(record: &Record<'_>) -> Option<bool> {
+    let used = record.additional_event_data.mfa_used.as_str();
+    if used.eq_ignore_ascii_case("yes") {
+        return Some(true);
+    }
+    if used.eq_ignore_ascii_case("no") {
+        let kind = record.user_identity.kind.as_str();
+        let is_own = kind.eq_ignore_ascii_case("IAMUser") || kind.eq_ignore_ascii_case("Root");
+        return is_own.then_some(false);
+    }
+    let authenticated = &record.user_identity.session_context.attributes.mfa_authenticated;
+    match authenticated.as_str() {
+        "" => None,
+        _ => Some(authenticated.is_true()),
+    }
 }

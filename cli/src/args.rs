@@ -1,0 +1,93 @@
+//! The command line, as it is typed.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use callerwatch_detection::intelligence::Category;
+use callerwatch_detection::score::Severity;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Finds API calls from suspicious source IPs in AWS, Azure and Google Cloud audit logs.
+#[derive(Debug, Parser)]
+#[command(name = "callerwatch", version, arg_required_else_help = true)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Scan files and folders of exported audit logs.
+    ///
+    /// Reads CloudTrail, Azure Activity Log, Entra ID and Google Cloud and Workspace audit logs,
+    /// plain or gzip, in any mixture: cloud and container are told by content, never by name.
+    ///
+    /// Exit status: 2 when the usage is bad or any input was not wholly read (what was read is
+    /// reported all the same), else 1 when --fail-on is met, else 0.
+    Scan(ScanOptions),
+    /// Check a policy file and say what was understood.
+    CheckPolicy {
+        /// The policy file (TOML).
+        file: PathBuf,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ScanOptions {
+    /// Files or folders of logs; `-` reads standard input.
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Thresholds, lists, countries, trusted networks and critical assets (TOML).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// A list of addresses and prefixes: plain, CSV, or ipsum. CATEGORY is malicious, custom, tor,
+    /// reported, anonymizer or hosting. May be repeated.
+    #[arg(long = "list", value_name = "CATEGORY=FILE")]
+    pub(crate) lists: Vec<ListOption>,
+    /// The country of an address, from a MaxMind database (GeoLite2, DB-IP or iptoasn).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) country_db: Option<PathBuf>,
+    /// What to print: text for people, or one OCSF Detection Finding a line.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// Exit with 1 when an alert has this severity or a higher one.
+    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+    pub(crate) fail_on: Option<Severity>,
+    /// How many files to read at once [default: one a core].
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+/// `CATEGORY=FILE`.
+#[derive(Clone, Debug)]
+pub(crate) struct ListOption {
+    pub(crate) category: Category,
+    pub(crate) file: PathBuf,
+}
+
+impl FromStr for ListOption {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (category, file) =
+            text.split_once('=').filter(|(_, file)| !file.is_empty()).ok_or_else(|| {
+                "a list is given as CATEGORY=FILE, such as malicious=bad.txt".to_owned()
+            })?;
+        let category = category.parse().map_err(|unknown| format!("{unknown}"))?;
+        Ok(Self { category, file: file.into() })
+    }
+}
+
+fn severity(text: &str) -> Result<Severity, String> {
+    let mut all = Severity::ALL.into_iter();
+    all.find(|severity| severity.name().eq_ignore_ascii_case(text)).ok_or_else(|| {
+        "a severity is informational, low, medium, high or critical".to_owned()
+    })
+}

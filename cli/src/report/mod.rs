@@ -1,0 +1,21 @@
+//! What a scan prints.
+
+mod plain;
+mod text;
+
+use std::io::{self, BufWriter, Write};
+
+use callerwatch_detection::alert::Alert;
+use callerwatch_detection::ocsf;
+
+pub(crate) use self::plain::plain;
+pub(crate) use self::text::text;
+
+/// One OCSF Detection Finding a line, and nothing else.
+pub(crate) fn json(alerts: &[Alert]) -> io::Result<()> {
+    let mut stdout = BufWriter::new(io::stdout().lock());
+    for alert in alerts {
+        writeln!(stdout, "{}", ocsf::detection_finding(alert))?;
+    }
+    stdout.flush()
+}

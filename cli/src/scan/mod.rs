@@ -1,0 +1,97 @@
+//! `callerwatch scan`: files in, alerts out.
+//!
+//! Workers read inputs side by side, each with an observer and a ledger of its own. Ledgers are sets
+//! that only grow, so uniting them at the end gives what one worker would have: neither the order
+//! of files nor the number of threads changes a byte of the findings.
+
+mod inputs;
+mod progress;
+mod summary;
+mod worker;
+
+use std::io::{self, Write};
+use std::num::NonZeroUsize;
+use std::sync::atomic::AtomicUsize;
+use std::thread;
+
+use callerwatch_detection::alert::Alert;
+use callerwatch_detection::decide;
+use callerwatch_detection::ledger::MemoryLedger;
+use callerwatch_detection::score::Severity;
+
+pub(crate) use self::inputs::Input;
+use self::progress::Progress;
+pub(crate) use self::summary::Summary;
+use crate::EXIT_FAULT;
+use crate::args::{Format, ScanOptions};
+use crate::report;
+use crate::setup::{self, Setup};
+
+/// Runs the command; the exit status, or why nothing could be scanned.
+pub(crate) fn run(options: &ScanOptions) -> anyhow::Result<u8> {
+    let setup = setup::load(options)?;
+    let (inputs, mut faults) = inputs::find(&options.paths);
+    let threads = options.threads.map_or_else(thread::available_parallelism, Ok);
+    let threads = threads.map_or(1, NonZeroUsize::get).min(inputs.len().max(1));
+    let (ledger, mut summary) = read(&inputs, &setup, threads);
+    faults.append(&mut summary.faults);
+    summary.faults = faults;
+    summary.faults.sort();
+
+    let alerts = decide_all(ledger, &setup);
+    match options.format {
+        Format::Text => report::text(&summary, &alerts, &setup)?,
+        Format::Json => report::json(&alerts)?,
+    }
+    tell(&summary)?;
+    Ok(status(&summary, &alerts, options.fail_on))
+}
+
+/// Reads all inputs with so many workers.
+fn read(inputs: &[Input], setup: &Setup, threads: usize) -> (MemoryLedger, Summary) {
+    let progress = Progress::new(inputs);
+    let next = AtomicUsize::new(0);
+    let work = || worker::work(inputs, &next, setup, &progress);
+    let parts: Vec<_> = thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let own = work();
+        let others = others.into_iter().filter_map(|other| other.join().ok());
+        std::iter::once(own).chain(others).collect()
+    });
+    progress.finish();
+    let (mut ledger, mut summary) = (MemoryLedger::default(), Summary::default());
+    for (its_ledger, its_summary) in parts {
+        ledger.unite(its_ledger);
+        summary.unite(its_summary);
+    }
+    (ledger, summary)
+}
+
+/// All alerts, the highest score first.
+fn decide_all(ledger: MemoryLedger, setup: &Setup) -> Vec<Alert> {
+    let sources = ledger.into_sources().into_iter();
+    let mut alerts: Vec<Alert> = sources
+        .flat_map(|(key, ledger)| decide(&key, ledger, &setup.intelligence, &setup.policy))
+        .collect();
+    alerts.sort_by(|a, b| (b.score, a.day, &a.key).cmp(&(a.score, b.day, &b.key)));
+    alerts
+}
+
+/// What was not wholly read, to whoever watches.
+fn tell(summary: &Summary) -> io::Result<()> {
+    let mut stderr = io::stderr().lock();
+    for fault in &summary.faults {
+        writeln!(stderr, "callerwatch: {}", report::plain(fault))?;
+    }
+    Ok(())
+}
+
+fn status(summary: &Summary, alerts: &[Alert], fail_on: Option<Severity>) -> u8 {
+    if !summary.faults.is_empty() {
+        EXIT_FAULT
+    } else if fail_on.is_some_and(|least| alerts.iter().any(|alert| alert.severity >= least)) {
+        1
+    } else {
+        0
+    }
+}

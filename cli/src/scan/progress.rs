@@ -1,0 +1,49 @@
+//! A progress bar on standard error, when that is a terminal.
+
+use std::io::{self, IsTerminal, Read};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::Input;
+
+pub(super) struct Progress(ProgressBar);
+
+impl Progress {
+    /// A bar over the bytes of all inputs.
+    pub(super) fn new(inputs: &[Input]) -> Self {
+        if !io::stderr().is_terminal() {
+            return Self(ProgressBar::hidden());
+        }
+        let bar = ProgressBar::with_draw_target(
+            Some(inputs.iter().map(|input| input.bytes).sum()),
+            ProgressDrawTarget::stderr_with_hz(10),
+        );
+        let template = "{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+
+    /// Counts what is read of an input.
+    pub(super) fn watch<R: Read>(&self, input: R) -> Watched<'_, R> {
+        Watched { input, bar: &self.0 }
+    }
+
+    pub(super) fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+pub(super) struct Watched<'a, R> {
+    input: R,
+    bar: &'a ProgressBar,
+}
+
+impl<R: Read> Read for Watched<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(buffer)?;
+        self.bar.inc(u64::try_from(read).unwrap_or_default());
+        Ok(read)
+    }
+}

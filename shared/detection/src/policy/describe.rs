@@ -1,0 +1,92 @@
+//! A policy in words, for the person who wrote it: everything that holds, and what of it is the
+//! default.
+
+use std::fmt::{self, Display, Write};
+
+use super::Policy;
+use super::countries::CountryRules;
+use super::glob::Pattern;
+use super::operations;
+use crate::detections::{DETECTIONS, Unit};
+
+impl Policy {
+    /// All it says, in several lines of text. What the file did not say is marked as default.
+    pub fn describe(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = self.write(&mut text);
+        text
+    }
+
+    fn write(&self, to: &mut String) -> fmt::Result {
+        writeln!(to, "Detections")?;
+        for detection in DETECTIONS {
+            let state = if self.is_enabled(detection) { "on (default)" } else { "off" };
+            writeln!(to, "  {}: {state}", detection.id)?;
+            for parameter in detection.parameters {
+                let value = self.value(detection, parameter);
+                let unit = match parameter.unit {
+                    Unit::Count => "",
+                    Unit::Minutes => " min",
+                };
+                let origin = if self.values.contains_key(&(detection.id, parameter.name)) {
+                    format!("default {}{unit}", parameter.default)
+                } else {
+                    "default".to_owned()
+                };
+                let (name, meaning) = (parameter.name, parameter.meaning);
+                writeln!(to, "    {name} = {value}{unit} ({origin}): {meaning}")?;
+            }
+        }
+        match &self.countries {
+            CountryRules::None => writeln!(to, "Countries: all are fine (default)")?,
+            CountryRules::Allow(codes) => writeln!(to, "Countries: allowed are {}", joined(codes))?,
+            CountryRules::Deny(codes) => writeln!(to, "Countries: denied are {}", joined(codes))?,
+        }
+        let lists = self.lists.iter().map(|list| {
+            let column = list.column.as_ref().map(|column| format!(", column {column}"));
+            format!("{}: {}, {}{}", list.name, list.category, list.path, column.unwrap_or_default())
+        });
+        write_items(to, "Lists", lists)?;
+        let trusted = self.trusted.iter();
+        write_items(
+            to,
+            "Trusted networks",
+            trusted.map(|(name, own)| format!("{name}: {}", joined(&own))),
+        )?;
+        write_items(to, "Critical assets", self.critical.iter().map(Pattern::as_str))?;
+        self.write_operations(to)
+    }
+
+    fn write_operations(&self, to: &mut String) -> fmt::Result {
+        let (added, removed) = (&self.privileged.added, &self.privileged.removed);
+        let shipped = operations::shipped().count();
+        if added.is_empty() && removed.is_empty() {
+            return writeln!(to, "Privileged operations: {shipped} (default)");
+        }
+        let count = self.privileged.len();
+        writeln!(to, "Privileged operations: {count} (default {shipped})")?;
+        added.iter().try_for_each(|name| writeln!(to, "  + {name}"))?;
+        removed.iter().try_for_each(|name| writeln!(to, "  - {name}"))
+    }
+}
+
+fn write_items(
+    to: &mut String,
+    title: &str,
+    items: impl ExactSizeIterator<Item = impl Display>,
+) -> fmt::Result {
+    if items.len() == 0 {
+        return writeln!(to, "{title}: none (default)");
+    }
+    writeln!(to, "{title}")?;
+    for item in items {
+        writeln!(to, "  {item}")?;
+    }
+    Ok(())
+}
+
+fn joined(items: &[impl Display]) -> String {
+    let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+    items.join(", ")
+}

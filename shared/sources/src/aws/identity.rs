@@ -1,0 +1,414 @@
+//! Normalize: `userIdentity` → [`Actor`].
+//!
+//! Promises one uid for one principal, in sign-ins and API calls alike, in whatever form its
+//! record has it: an IAM user without its path, a role without its session unless a person or a
+//! web identity stands behind the session. What `CloudTrail` hides is nobody.
+
+use std::borrow::Cow;
+
+use callerwatch_detection::activity::{Actor, ActorKind};
+
+use super::record::Identity;
+
+const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
+
+/// Names that SDKs make up for the sessions of workloads.
+const SDK_SESSIONS: [&str; 4] = ["botocore-session-", "aws-sdk-", "aws-go-sdk-", "AWSCLI-Session"];
+
+/// What `type` says, or else the ARN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    AssumedRole,
+    IamUser,
+    Role,
+    Root,
+    FederatedUser,
+    AwsAccount,
+    AwsService,
+    IdentityCenterUser,
+    SamlUser,
+    WebIdentityUser,
+    Directory,
+    Unknown,
+}
+
+const KINDS: [(&str, Kind); 11] = [
+    ("AssumedRole", Kind::AssumedRole),
+    ("IAMUser", Kind::IamUser),
+    ("Root", Kind::Root),
+    ("AWSService", Kind::AwsService),
+    ("AWSAccount", Kind::AwsAccount),
+    ("FederatedUser", Kind::FederatedUser),
+    ("Role", Kind::Role),
+    ("IdentityCenterUser", Kind::IdentityCenterUser),
+    ("SAMLUser", Kind::SamlUser),
+    ("WebIdentityUser", Kind::WebIdentityUser),
+    ("Directory", Kind::Directory),
+];
+
+/// Whether AWS itself called.
+pub(super) fn is_service(identity: &Identity<'_>) -> bool {
+    kind_of(identity) == Kind::AwsService
+}
+
+/// Who called. `account` and `region` are those of the record, for identities that lack theirs.
+pub(super) fn actor<'a>(identity: Identity<'a>, account: &str, region: &str) -> Actor<'a> {
+    let kind = kind_of(&identity);
+    let is_hidden = identity.user_name.as_str() == HIDDEN;
+    let own_account = identity.account_id.as_str();
+    let account = if own_account.is_empty() { account } else { own_account };
+    match kind {
+        _ if is_hidden => Actor { kind: kind.actor_kind(), uid: None, name: None },
+        Kind::IamUser => iam_user(&identity, account, region),
+        Kind::Root => Actor {
+            kind: ActorKind::Root,
+            uid: Some(format!("arn:{}:iam::{account}:root", partition(&identity, region)).into()),
+            name: Some("root".into()),
+        },
+        Kind::AssumedRole | Kind::Role => role(&identity, account, region),
+        Kind::AwsAccount if is_anonymous(account) => {
+            Actor { kind: ActorKind::Anonymous, uid: None, name: None }
+        }
+        Kind::AwsAccount => Actor {
+            kind: ActorKind::Unknown,
+            uid: Some(format!("{account}:{}", identity.principal_id.as_str()).into()),
+            name: Some(identity.account_id.into_cow()).filter(|name| !name.is_empty()),
+        },
+        Kind::AwsService => {
+            let name = identity.invoked_by.into_option();
+            Actor { kind: ActorKind::Application, uid: name.clone(), name }
+        }
+        Kind::IdentityCenterUser | Kind::Unknown => identity_center_user(identity),
+        Kind::SamlUser | Kind::WebIdentityUser => federated_by_provider(identity),
+        Kind::FederatedUser | Kind::Directory => {
+            let name = identity
+                .user_name
+                .clone()
+                .into_option()
+                .or_else(|| cut_after(&identity.arn.clone().into_cow(), "federated-user/"));
+            let uid = first_of([identity.arn.into_option(), identity.principal_id.into_option()]);
+            let uid = uid.or_else(|| name.clone());
+            Actor { kind: ActorKind::User, uid, name }
+        }
+    }
+}
+
+impl Kind {
+    fn actor_kind(self) -> ActorKind {
+        match self {
+            Self::AssumedRole | Self::Role => ActorKind::Role,
+            Self::Root => ActorKind::Root,
+            Self::AwsService => ActorKind::Application,
+            Self::AwsAccount | Self::Unknown => ActorKind::Unknown,
+            Self::IamUser
+            | Self::FederatedUser
+            | Self::IdentityCenterUser
+            | Self::SamlUser
+            | Self::WebIdentityUser
+            | Self::Directory => ActorKind::User,
+        }
+    }
+}
+
+fn kind_of(identity: &Identity<'_>) -> Kind {
+    let stated = identity.kind.as_str();
+    let known = KINDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(stated));
+    if let Some((_, kind)) = known {
+        return *kind;
+    }
+    let arn = identity.arn.as_str();
+    let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
+    match resource.split('/').next().unwrap_or_default() {
+        "assumed-role" => Kind::AssumedRole,
+        "user" => Kind::IamUser,
+        "role" => Kind::Role,
+        "root" => Kind::Root,
+        "federated-user" => Kind::FederatedUser,
+        // Service events that carry `invokedBy` and nothing else of an identity.
+        _ if stated.is_empty() && arn.is_empty() && !identity.invoked_by.as_str().is_empty() => {
+            Kind::AwsService
+        }
+        _ => Kind::Unknown,
+    }
+}
+
+/// Access to a public resource without credentials.
+fn is_anonymous(account: &str) -> bool {
+    account.eq_ignore_ascii_case("ANONYMOUS_PRINCIPAL") || account.eq_ignore_ascii_case("anonymous")
+}
+
+/// `arn:aws:iam::ACCOUNT:user/NAME`.
+fn iam_user<'a>(identity: &Identity<'a>, account: &str, region: &str) -> Actor<'a> {
+    let arn = identity.arn.clone().into_cow();
+    let last_of_arn = || arn.contains(":user/").then(|| cut_after_last(&arn, '/'));
+    let name = match identity.user_name.clone().into_option() {
+        Some(name) => Some(cut_after_last(&name, '/')),
+        None => last_of_arn(),
+    };
+    let uid = match &name {
+        None => identity.principal_id.clone().into_option(),
+        Some(name) => {
+            let head = arn.strip_suffix(name.as_ref()).unwrap_or_default();
+            if head.ends_with(":user/") {
+                Some(arn)
+            } else {
+                let partition = partition(identity, region);
+                Some(format!("arn:{partition}:iam::{account}:user/{name}").into())
+            }
+        }
+    };
+    Actor { kind: ActorKind::User, uid, name }
+}
+
+/// `arn:aws:iam::ACCOUNT:role/ROLE`, with `/SESSION` where the session is a person's.
+fn role<'a>(identity: &Identity<'a>, account: &str, region: &str) -> Actor<'a> {
+    let arn = identity.arn.clone().into_cow();
+    // ROLE/SESSION
+    let assumed = cut_after(&arn, ":assumed-role/").unwrap_or_default();
+    let issuer = &identity.session_context.session_issuer;
+    let issuer_arn = issuer.arn.clone().into_cow();
+    let stated_role = if arn.contains(":role/") { &arn } else { &issuer_arn };
+    let role_name = match stated_role.rsplit_once('/') {
+        Some((_, name)) => name,
+        None if assumed.is_empty() => issuer.user_name.as_str(),
+        None => assumed.split('/').next().unwrap_or_default(),
+    };
+    let session = match assumed.split_once('/') {
+        Some((_, session)) => session,
+        None => identity.principal_id.as_str().split_once(':').map_or("", |(_, session)| session),
+    };
+    let suffix = if is_persons_session(identity, role_name, session) { session } else { "" };
+    // IAM leaves the path of a role out of the ARNs of its sessions, so here it is left out always.
+    let has_path = stated_role.matches('/').nth(1).is_some();
+    let uid = if !stated_role.is_empty() && !has_path && suffix.is_empty() {
+        Some(stated_role.clone())
+    } else if role_name.is_empty() {
+        // Not even a role: what remains of the principal is its id without the session.
+        let id = identity.principal_id.as_str().split(':').next().unwrap_or_default();
+        (!id.is_empty()).then(|| Cow::Owned(id.to_owned()))
+    } else {
+        let account = stated_role.split(':').nth(4).unwrap_or(account);
+        let slash = if suffix.is_empty() { "" } else { "/" };
+        let partition = partition(identity, region);
+        Some(format!("arn:{partition}:iam::{account}:role/{role_name}{slash}{suffix}").into())
+    };
+    let name = if assumed.is_empty() {
+        (!role_name.is_empty()).then(|| Cow::Owned(role_name.to_owned()))
+    } else {
+        Some(assumed)
+    };
+    Actor { kind: ActorKind::Role, uid, name }
+}
+
+/// Whether a session is one of a person or a web identity, told apart by its name, and not one
+/// of a workload, whose sessions are as many as its machines.
+fn is_persons_session(identity: &Identity<'_>, role_name: &str, session: &str) -> bool {
+    if session.is_empty() {
+        return false;
+    }
+    // Identity Center names sessions after its users, be they numbers.
+    if role_name.starts_with("AWSReservedSSO_") {
+        return true;
+    }
+    let context = &identity.session_context;
+    let by_sdk = SDK_SESSIONS.iter().any(|prefix| session.starts_with(prefix))
+        || session.bytes().all(|byte| byte.is_ascii_digit());
+    let web = &context.web_id_federation_data;
+    let of_web_identity = !web.federated_provider.as_str().is_empty() || web.attributes.0;
+    !by_sdk
+        && (of_web_identity
+            || !context.source_identity.as_str().is_empty()
+            || session.contains('@'))
+}
+
+/// Sign-ins of Identity Center come as `Unknown` or `IdentityCenterUser`, both with the user's id
+/// in newer records.
+fn identity_center_user(identity: Identity<'_>) -> Actor<'_> {
+    let id = identity.on_behalf_of.user_id.into_option();
+    let name = identity.user_name.into_option();
+    let principal = identity.principal_id.into_option();
+    let kind = if id.is_some() || name.is_some() { ActorKind::User } else { ActorKind::Unknown };
+    let name = name.or_else(|| id.clone()).or_else(|| principal.clone());
+    let uid = match id {
+        Some(id) => Some(Cow::Owned(format!("arn:aws:identitystore:::user/{id}"))),
+        None => name.clone(),
+    };
+    Actor { kind, uid, name }
+}
+
+/// Calls of `AssumeRoleWithSAML` and `AssumeRoleWithWebIdentity`.
+fn federated_by_provider(identity: Identity<'_>) -> Actor<'_> {
+    let provider = identity.identity_provider.into_option();
+    let name = identity.user_name.into_option();
+    let uid = first_of([
+        identity.principal_id.into_option(),
+        match (provider, &name) {
+            (Some(provider), Some(name)) => Some(format!("{provider}:{name}").into()),
+            (provider, name) => provider.or_else(|| name.clone()),
+        },
+    ]);
+    let name = name.or_else(|| uid.clone());
+    Actor { kind: ActorKind::User, uid, name }
+}
+
+/// `aws`, `aws-cn`, `aws-us-gov`: from an ARN of the record, else by its region.
+fn partition(identity: &Identity<'_>, region: &str) -> &'static str {
+    let arn = identity.arn.as_str();
+    if arn.starts_with("arn:aws-cn:") || arn.is_empty() && region.starts_with("cn-") {
+        "aws-cn"
+    } else if arn.starts_with("arn:aws-us-gov:") || arn.is_empty() && region.starts_with("us-gov-")
+    {
+        "aws-us-gov"
+    } else {
+        "aws"
+    }
+}
+
+fn first_of<const N: usize>(texts: [Option<Cow<'_, str>>; N]) -> Option<Cow<'_, str>> {
+    texts.into_iter().flatten().next()
+}
+
+/// What follows `marker`, borrowed where `text` is.
+fn cut_after<'a>(text: &Cow<'a, str>, marker: &str) -> Option<Cow<'a, str>> {
+    let rest = match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.split_once(marker)?.1),
+        Cow::Owned(text) => Cow::Owned(text.split_once(marker)?.1.to_owned()),
+    };
+    (!rest.is_empty()).then_some(rest)
+}
+
+/// What follows the last `separator`, or all of it, borrowed where `text` is.
+fn cut_after_last<'a>(text: &Cow<'a, str>, separator: char) -> Cow<'a, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.rsplit(separator).next().unwrap_or(text)),
+        Cow::Owned(text) => Cow::Owned(text.rsplit(separator).next().unwrap_or(text).to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `kind uid name`, of an identity in a record of account 111111111111.
+    fn show(json: &str) -> String {
+        let actor = actor(serde_json::from_str(json).unwrap(), "111111111111", "eu-west-1");
+        let text = |text: Option<Cow<'_, str>>| text.unwrap_or("-".into()).into_owned();
+        format!("{:?} {} {}", actor.kind, text(actor.uid), text(actor.name))
+    }
+
+    #[test]
+    fn principals() {
+        for (json, expected) in [
+            (
+                r#"{"type":"IAMUser","arn":"arn:aws:iam::111111111111:user/alice","accountId":"111111111111","userName":"alice"}"#,
+                "User arn:aws:iam::111111111111:user/alice alice",
+            ),
+            (
+                r#"{"type":"IAMUser","arn":"arn:aws:iam::111111111111:user/ops/eu/alice","accountId":"111111111111","userName":"alice"}"#,
+                "User arn:aws:iam::111111111111:user/alice alice",
+            ),
+            (
+                r#"{"type":"IAMUser","arn":"arn:aws:iam::111111111111:user/ops/alice","accountId":"111111111111"}"#,
+                "User arn:aws:iam::111111111111:user/alice alice",
+            ),
+            (
+                r#"{"type":"IAMUser","accountId":"111111111111","accessKeyId":"","userName":"alice"}"#,
+                "User arn:aws:iam::111111111111:user/alice alice",
+            ),
+            (
+                r#"{"type":"iamuser","arn":"arn:aws-cn:iam::111111111111:user/a/b","accountId":"111111111111","userName":"b"}"#,
+                "User arn:aws-cn:iam::111111111111:user/b b",
+            ),
+            (
+                r#"{"type":"IAMUser","accessKeyId":"","userName":"HIDDEN_DUE_TO_SECURITY_REASONS"}"#,
+                "User - -",
+            ),
+            (
+                r#"{"type":"User","arn":"arn:aws:iam::111111111111:user/test","userName":"test"}"#,
+                "User arn:aws:iam::111111111111:user/test test",
+            ),
+            (
+                r#"{"type":"Root","arn":"arn:aws:iam::111111111111:root","accountId":"111111111111"}"#,
+                "Root arn:aws:iam::111111111111:root root",
+            ),
+            (r#"{"type":"Root"}"#, "Root arn:aws:iam::111111111111:root root"),
+            (
+                r#"{"type":"AWSAccount","principalId":"","accountId":"ANONYMOUS_PRINCIPAL"}"#,
+                "Anonymous - -",
+            ),
+            (
+                r#"{"type":"AWSAccount","principalId":"AROAEXAMPLE:s","accountId":"222222222222"}"#,
+                "Unknown 222222222222:AROAEXAMPLE:s 222222222222",
+            ),
+            (
+                r#"{"invokedBy":"eks.amazonaws.com"}"#,
+                "Application eks.amazonaws.com eks.amazonaws.com",
+            ),
+            (
+                r#"{"type":"FederatedUser","arn":"arn:aws:sts::111111111111:federated-user/bob"}"#,
+                "User arn:aws:sts::111111111111:federated-user/bob bob",
+            ),
+            (
+                r#"{"type":"Unknown","principalId":"p-1","accountId":"111111111111","userName":"carol"}"#,
+                "User carol carol",
+            ),
+            (
+                r#"{"type":"IdentityCenterUser","onBehalfOf":{"userId":"u-1"}}"#,
+                "User arn:aws:identitystore:::user/u-1 u-1",
+            ),
+            (
+                r#"{"type":"Unknown","userName":"carol","onBehalfOf":{"userId":"u-1"}}"#,
+                "User arn:aws:identitystore:::user/u-1 carol",
+            ),
+            (
+                r#"{"type":"SAMLUser","principalId":"idp:dave","userName":"dave","identityProvider":"idp"}"#,
+                "User idp:dave dave",
+            ),
+            (
+                r#"{"type":"WebIdentityUser","userName":"dave","identityProvider":"idp"}"#,
+                "User idp:dave dave",
+            ),
+            ("{}", "Unknown - -"),
+            ("null", "Unknown - -"),
+        ] {
+            assert_eq!(show(json), expected, "{json}");
+        }
+    }
+
+    /// `(issuer, role and session, rest of the session context, expected uid)`.
+    #[test]
+    fn sessions() {
+        let plain = "arn:aws:iam::111111111111:role/app";
+        let sso =
+            "arn:aws:iam::111111111111:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_1";
+        let web = r#","webIdFederationData":{"federatedProvider":"idp","attributes":{}}"#;
+        for (issuer, assumed, context, uid) in [
+            (plain, "app/i-0123", "", plain.to_owned()),
+            (plain, "app/i-0123", r#","webIdFederationData":{}"#, plain.to_owned()),
+            (plain, "app/dave@example.com", "", format!("{plain}/dave@example.com")),
+            (plain, "app/dave", web, format!("{plain}/dave")),
+            (plain, "app/botocore-session-1", web, plain.to_owned()),
+            (plain, "app/1700000000", web, plain.to_owned()),
+            (plain, "app/dave", r#","sourceIdentity":"dave""#, format!("{plain}/dave")),
+            ("", "app/i-0123", "", plain.to_owned()),
+            (
+                sso,
+                "AWSReservedSSO_Admin_1/erin",
+                "",
+                "arn:aws:iam::111111111111:role/AWSReservedSSO_Admin_1/erin".to_owned(),
+            ),
+            (
+                "",
+                "AWSReservedSSO_Admin_1/1234",
+                "",
+                "arn:aws:iam::111111111111:role/AWSReservedSSO_Admin_1/1234".to_owned(),
+            ),
+        ] {
+            let json = format!(
+                r#"{{"type":"AssumedRole","principalId":"AROA1:x","arn":"arn:aws:sts::111111111111:assumed-role/{assumed}","accountId":"111111111111","sessionContext":{{"sessionIssuer":{{"arn":"{issuer}"}}{context}}}}}"#
+            );
+            assert_eq!(show(&json), format!("Role {uid} {assumed}"), "{json}");
+        }
+        assert_eq!(show(r#"{"type":"AssumedRole","principalId":"AROA1:x"}"#), "Role AROA1 -");
+    }
+}

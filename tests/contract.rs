@@ -1,0 +1,178 @@
+//! The contract of a ledger, run on every implementation there is.
+
+use callerwatch_detection::activity::Outcome;
+use callerwatch_detection::decide;
+use callerwatch_detection::intelligence::Intelligence;
+use callerwatch_detection::ledger::{
+    Batch, Bounds, Claim, Ledger, Mark, MemoryLedger, SharedMemoryLedger, SourceLedger,
+};
+use callerwatch_detection::observe::Observer;
+use callerwatch_detection::policy::Policy;
+use callerwatch_detection::score::Severity;
+use callerwatch_detection::source::LedgerKey;
+use callerwatch_detection::timestamp::Timestamp;
+use callerwatch_tests::{START, call};
+use pollster::block_on;
+
+/// Runs the whole contract on fresh ledgers that `make` makes, bounded by [`Bounds::default`].
+fn contract<L: Ledger>(make: impl Fn() -> L) {
+    the_answer_is_the_whole_ledger(&make());
+    repeats_change_nothing(&make());
+    order_does_not_matter(&make(), &make());
+    announcements_are_claimed_once(&make());
+    a_lease_ends(&make());
+    marks_come_back_with_the_evidence(&make());
+    a_flood_hides_nothing(&make());
+    keys_are_apart(&make());
+}
+
+#[test]
+fn memory() {
+    contract(|| SharedMemoryLedger::new(MemoryLedger::bounded(Bounds::default())));
+}
+
+fn key() -> LedgerKey {
+    LedgerKey::of_public("203.0.113.7".parse().expect("an address"))
+}
+
+/// One failed sign-in of `account<n>` at second n, for each n.
+fn failures(numbers: impl IntoIterator<Item = i64>) -> Batch {
+    batch(numbers.into_iter().map(|n| (n, format!("account{n}"), Outcome::LoginFailed)))
+}
+
+fn batch(events: impl IntoIterator<Item = (i64, String, Outcome)>) -> Batch {
+    let (intelligence, policy) = (Intelligence::default(), Policy::default());
+    let mut observer = Observer::default();
+    let mut batch = Batch::default();
+    for (secs, who, outcome) in events {
+        let activity = call(&format!("{who}-{secs}"), secs, "203.0.113.7", &who, outcome);
+        let Some(observation) = observer.observe(&activity, &intelligence, &policy, None) else {
+            continue;
+        };
+        batch.entries.extend(observation.seen);
+        if let Some((entry, sample)) = observation.call {
+            batch.entries.push(entry);
+            batch.samples.push(sample);
+        }
+    }
+    batch
+}
+
+/// What is found, as uid, score and leading detection.
+fn found(ledger: &SourceLedger) -> Vec<(String, u8, &'static str)> {
+    decide(&key(), ledger.clone(), &Intelligence::default(), &Policy::default())
+        .into_iter()
+        .map(|alert| (alert.uid, alert.score, alert.findings[0].detection.id))
+        .collect()
+}
+
+fn observe<L: Ledger>(ledger: &L, batch: &Batch) -> SourceLedger {
+    let mut whole = block_on(ledger.observe(&key(), batch)).expect("observe");
+    whole.entries.sort_unstable();
+    whole.entries.dedup();
+    whole
+}
+
+fn the_answer_is_the_whole_ledger<L: Ledger>(ledger: &L) {
+    let first = observe(ledger, &failures([1, 2]));
+    assert_eq!(first.entries, failures([1, 2]).entries);
+    let second = observe(ledger, &failures([3]));
+    assert_eq!(second.entries, failures([1, 2, 3]).entries);
+    assert_eq!(second.samples.len(), 3);
+}
+
+fn repeats_change_nothing<L: Ledger>(ledger: &L) {
+    let once = observe(ledger, &failures(0..10));
+    let thrice = {
+        observe(ledger, &failures(5..10));
+        observe(ledger, &failures((0..10).rev()))
+    };
+    assert_eq!(once, thrice);
+    assert_eq!(found(&once).len(), 1);
+}
+
+fn order_does_not_matter<L: Ledger>(forward: &L, backward: &L) {
+    let batches: Vec<Batch> = (0..20).map(|n| failures([n, n + 7])).collect();
+    let last_forward = batches.iter().map(|batch| observe(forward, batch)).last();
+    let last_backward = batches.iter().rev().map(|batch| observe(backward, batch)).last();
+    assert_eq!(last_forward, last_backward);
+}
+
+fn mark(severity: Severity) -> Mark {
+    Mark { day: now(0).day(), severity }
+}
+
+fn now(secs: i64) -> Timestamp {
+    Timestamp::from_millis(START + 1000 * secs).expect("a time")
+}
+
+fn claim<L: Ledger>(ledger: &L, severity: Severity, secs: i64) -> Claim {
+    block_on(ledger.claim(&key(), mark(severity), now(secs))).expect("claim")
+}
+
+fn announcements_are_claimed_once<L: Ledger>(ledger: &L) {
+    observe(ledger, &failures([1]));
+    assert_eq!(claim(ledger, Severity::Medium, 0), Claim::Granted);
+    assert_eq!(claim(ledger, Severity::Medium, 1), Claim::Held);
+    for _ in 0..2 {
+        block_on(ledger.mark(&key(), mark(Severity::Medium))).expect("mark");
+        assert_eq!(claim(ledger, Severity::Medium, 2), Claim::Announced);
+        assert_eq!(claim(ledger, Severity::Low, 2), Claim::Announced);
+    }
+    assert_eq!(claim(ledger, Severity::High, 3), Claim::Granted);
+}
+
+/// Whoever claimed may have died: the claim must come free by itself.
+fn a_lease_ends<L: Ledger>(ledger: &L) {
+    assert_eq!(claim(ledger, Severity::High, 0), Claim::Granted);
+    assert_eq!(claim(ledger, Severity::High, 59), Claim::Held);
+    assert_eq!(claim(ledger, Severity::High, 61), Claim::Granted);
+    assert_eq!(claim(ledger, Severity::High, 62), Claim::Held);
+}
+
+fn marks_come_back_with_the_evidence<L: Ledger>(ledger: &L) {
+    block_on(ledger.mark(&key(), mark(Severity::Low))).expect("mark");
+    block_on(ledger.mark(&key(), mark(Severity::High))).expect("mark");
+    let whole = observe(ledger, &failures([1]));
+    assert_eq!(Vec::from_iter(whole.marks), [mark(Severity::Low), mark(Severity::High)]);
+}
+
+/// Ten thousand failures of one account, in batches, before and after a spray and a sign-in: what
+/// was found with little evidence is found with much.
+fn a_flood_hides_nothing<L: Ledger>(ledger: &L) {
+    let one = |n: i64| (n, "flooded".to_owned(), Outcome::LoginFailed);
+    let story = failures(2_000..2_006);
+    let success = batch([(2_100, "account2003".to_owned(), Outcome::LoginSucceeded)]);
+    let alone = {
+        let mut alone = SourceLedger { entries: story.entries.clone(), ..SourceLedger::default() };
+        alone.entries.extend(&success.entries);
+        found(&alone)
+    };
+    let (uid, ..) = &alone[0];
+    observe(ledger, &batch((0..2_000).map(one)));
+    observe(ledger, &story);
+    observe(ledger, &success);
+    let mut last = SourceLedger::default();
+    for start in (2_200..12_200).step_by(500) {
+        last = observe(ledger, &batch((start..start + 500).map(one)));
+    }
+    let after = decide(&key(), last.clone(), &Intelligence::default(), &Policy::default());
+    assert_eq!(&after[0].uid, uid);
+    let ids: Vec<_> = after[0].findings.iter().map(|finding| finding.detection.id).collect();
+    assert!(ids.contains(&"password-spray"), "{ids:?}");
+    assert!(ids.contains(&"login-after-failures"), "{ids:?}");
+    let bounds = Bounds::default();
+    let most = 3 * (bounds.newest + bounds.principals + bounds.operations) + 500;
+    assert!(last.entries.len() < most, "{} entries", last.entries.len());
+    assert!(last.samples.len() <= 12);
+}
+
+fn keys_are_apart<L: Ledger>(ledger: &L) {
+    observe(ledger, &failures(0..10));
+    let other = LedgerKey::of_public("203.0.113.8".parse().expect("an address"));
+    let empty = block_on(ledger.observe(&other, &Batch::default())).expect("observe");
+    assert_eq!(empty, SourceLedger::default());
+    let granted = block_on(ledger.claim(&other, mark(Severity::Low), now(0))).expect("claim");
+    assert_eq!(granted, Claim::Granted);
+    assert_eq!(claim(ledger, Severity::Low, 0), Claim::Granted);
+}

@@ -1,0 +1,152 @@
+//! What users rely on, whatever arrives: order, batches and repeats change nothing, and more
+//! evidence never withdraws a finding.
+
+use std::collections::BTreeSet;
+
+use callerwatch_detection::activity::{ActorKind, ApiActivity, Cloud, Outcome};
+use callerwatch_detection::alert::Alert;
+use callerwatch_detection::decide;
+use callerwatch_detection::intelligence::{Category, Intelligence};
+use callerwatch_detection::ledger::MemoryLedger;
+use callerwatch_detection::observe::Observer;
+use callerwatch_detection::ocsf::detection_finding;
+use callerwatch_detection::policy::Policy;
+use callerwatch_tests::call;
+use proptest::prelude::*;
+
+/// Few sources and principals and a narrow time, so that windows fill; some uids collide, so that
+/// copies of one event disagree.
+fn activity() -> impl Strategy<Value = ApiActivity<'static>> {
+    let addresses = prop::sample::select(vec![
+        "203.0.113.7",
+        "203.0.113.200",
+        "2001:db8:bad::1",
+        "2001:db8:bad::2",
+        "10.0.0.5",
+        "30.*.0.210",
+    ]);
+    let outcomes = prop::sample::select(vec![
+        Outcome::LoginFailed,
+        Outcome::LoginFailed,
+        Outcome::LoginFailed,
+        Outcome::Denied,
+        Outcome::Denied,
+        Outcome::LoginSucceeded,
+        Outcome::PasswordCorrect,
+        Outcome::Success,
+        Outcome::Throttled,
+    ]);
+    let clouds = prop::sample::select(vec![Cloud::Aws, Cloud::Aws, Cloud::Azure, Cloud::Gcp]);
+    // A burst, or two days.
+    let times = prop_oneof![3 => 0..900_i64, 1 => 0..172_800_i64];
+    (addresses, outcomes, clouds, times, 0..8_u8, 0..14_u8, any::<bool>(), 0..400_u16).prop_map(
+        |(address, outcome, cloud, secs, who, what, flag, uid)| {
+            let mut call = call(&format!("e-{uid}"), secs, address, &format!("user{who}"), outcome);
+            call.cloud = cloud;
+            if outcome == Outcome::Success && flag {
+                call.operation = "CreateAccessKey".into();
+            }
+            if outcome == Outcome::Denied {
+                call.operation = format!("Describe{what}").into();
+                call.service = format!("service{}", what % 4).into();
+                call.console_session = flag && what % 2 == 0;
+            }
+            if who == 7 {
+                call.actor.uid = None;
+            }
+            if who == 6 && flag {
+                call.actor.kind = ActorKind::Root;
+            }
+            call
+        },
+    )
+}
+
+fn intelligence() -> Intelligence {
+    let list = b"203.0.113.128/25\n2001:db8:bad::/48\n";
+    Intelligence::builder().list("list", Category::Malicious, list).expect("a list").build()
+}
+
+/// Decides over the activities, observed by as many observers as there are parts.
+fn alerts(parts: &[Vec<ApiActivity<'_>>]) -> Vec<Alert> {
+    let (intelligence, policy) = (intelligence(), Policy::default());
+    let mut whole = MemoryLedger::default();
+    for part in parts {
+        let (mut observer, mut ledger) = (Observer::default(), MemoryLedger::default());
+        for activity in part {
+            if let Some(it) = observer.observe(activity, &intelligence, &policy, None) {
+                ledger.add(it);
+            }
+        }
+        whole.unite(ledger);
+    }
+    let decided = whole.into_sources().into_iter();
+    decided.flat_map(|(key, ledger)| decide(&key, ledger, &intelligence, &policy)).collect()
+}
+
+fn json(alerts: &[Alert]) -> Vec<String> {
+    alerts.iter().map(|alert| detection_finding(alert).to_string()).collect()
+}
+
+/// (source, day, detection) of every finding.
+fn findings(alerts: &[Alert]) -> BTreeSet<(String, String, &'static str)> {
+    let of_alert = |alert: &Alert| {
+        let (key, day) = (alert.key.to_string(), alert.day.to_string());
+        let ids = alert.findings.iter().map(|finding| finding.detection.id);
+        ids.map(|id| (key.clone(), day.clone(), id)).collect::<Vec<_>>()
+    };
+    alerts.iter().flat_map(of_alert).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn order_batches_and_repeats_change_nothing(
+        activities in prop::collection::vec(activity(), 0..250),
+        shuffled in any::<prop::sample::Index>(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..4),
+        repeated in prop::collection::vec(any::<prop::sample::Index>(), 0..60),
+    ) {
+        let expected = json(&alerts(std::slice::from_ref(&activities)));
+        let mut other = activities.clone();
+        if !activities.is_empty() {
+            other.extend(repeated.iter().map(|at| activities[at.index(activities.len())].clone()));
+            // A rotation and a stride make an order unlike the first.
+            let len = other.len();
+            other.rotate_left(shuffled.index(len));
+            let stride = (1..len).rev().find(|n| gcd(*n, len) == 1).unwrap_or(1).max(len / 3 | 1);
+            if gcd(stride, len) == 1 {
+                other = (0..len).map(|n| other[n * stride % len].clone()).collect();
+            }
+        }
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(other.len() + 1)).collect();
+        cuts.sort_unstable();
+        let mut parts = Vec::new();
+        for cut in cuts.into_iter().rev() {
+            parts.push(other.split_off(cut));
+        }
+        parts.push(other);
+        prop_assert_eq!(expected, json(&alerts(&parts)));
+    }
+
+    #[test]
+    fn more_evidence_withdraws_nothing(
+        activities in prop::collection::vec(activity(), 0..250),
+        more in prop::collection::vec(activity(), 0..100),
+    ) {
+        // Copies of one event that disagree replace each other; that is not more evidence.
+        let more = more.into_iter().map(|mut call| {
+            call.uid = format!("more-{}", call.uid).into();
+            call
+        });
+        let few = findings(&alerts(std::slice::from_ref(&activities)));
+        let many = activities.into_iter().chain(more).collect();
+        let many = findings(&alerts(&[many]));
+        prop_assert!(few.is_subset(&many), "{:?}", few.difference(&many));
+    }
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
