@@ -128,16 +128,18 @@ impl Alert {
 
 fn united(findings: &[Finding]) -> Selection {
     let mut selection = Selection::default();
-    findings.iter().for_each(|finding| selection.unite(&finding.selection));
+    for finding in findings {
+        selection.unite(&finding.selection);
+    }
     selection
 }
 
 /// The samples of the calls selected, each call once.
 fn samples_of(view: &View<'_>, selection: &Selection, samples: &[Sample]) -> Vec<Sample> {
-    let sampled: HashSet<u64> = samples.iter().map(Sample::uid_hash).collect();
+    let in_words: HashSet<u64> = samples.iter().map(Sample::uid_hash).collect();
     let selected: HashMap<u64, &Entry> = selection
         .of(&view.calls)
-        .filter(|call| sampled.contains(&call.uid()))
+        .filter(|call| in_words.contains(&call.uid()))
         .map(|call| (call.uid(), call))
         .collect();
     let mut shown = HashSet::new();
@@ -158,7 +160,9 @@ fn reasons(
     samples: &[Sample],
     trusted: Option<&str>,
 ) -> Vec<Reason> {
-    let base = findings.iter().filter(|finding| !finding.adds).map(|finding| &finding.base).max();
+    let bases = findings.iter().filter(|finding| !finding.adds).map(|finding| &finding.base);
+    // Of equal ones the leading finding's, which comes first.
+    let base = bases.rev().max_by_key(|base| base.points);
     let added = findings.iter().filter(|finding| finding.adds).map(|finding| &finding.base);
     let further = findings.iter().flat_map(|finding| &finding.reasons);
     let mut reasons: Vec<Reason> = Vec::new();

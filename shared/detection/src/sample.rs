@@ -81,8 +81,15 @@ impl Sample {
             && entry.time() == self.time
             && entry.kind() == self.kind
             && entry.operation() == operation_hash(&self.operation)
-            && entry.principal() == principal_hash(self.cloud, self.principal.as_deref())
+            && self.principal.as_deref().is_none_or(|uid| {
+                is_cut(uid) || entry.principal() == principal_hash(self.cloud, Some(uid))
+            })
     }
+}
+
+/// Whether a text may have been longer.
+fn is_cut(text: &str) -> bool {
+    text.len() > TEXT_MAX_BYTES - char::MAX_LEN_UTF8
 }
 
 fn cut(text: &str) -> Box<str> {

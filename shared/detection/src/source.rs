@@ -141,19 +141,18 @@ impl fmt::Display for LedgerKey {
 /// `v4`, `v4:port`, `v6`, `[v6]`, `[v6]:port`, `v6%zone`; IPv4-mapped IPv6 becomes IPv4. Octets
 /// with leading zeros are refused, as `std` does: programs disagree on what they mean.
 fn parse_address(text: &str) -> Option<IpAddr> {
-    let ip = match text.parse::<IpAddr>() {
-        Ok(ip) => ip,
-        Err(_) if text.len() > 64 || !text.contains([':', '.']) => return None,
-        Err(_) => match text.parse::<SocketAddr>() {
-            Ok(socket) => socket.ip(),
-            Err(_) => {
-                let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
-                let bare = bare.split_once('%').map_or(bare, |(address, _zone)| address);
-                IpAddr::V6(bare.parse().ok()?)
-            }
-        },
-    };
-    Some(ip.to_canonical())
+    if text.len() > 64 {
+        return None;
+    }
+    let ip = text
+        .parse()
+        .or_else(|_| text.parse().map(|socket: SocketAddr| socket.ip()))
+        .or_else(|_| {
+            let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
+            let bare = bare.split_once('%').map_or(bare, |(address, _zone)| address);
+            bare.parse().map(IpAddr::V6)
+        });
+    ip.ok().map(|ip| ip.to_canonical())
 }
 
 /// RFC 1918, CGNAT (RFC 6598), link-local, loopback, unique-local and site-local IPv6.

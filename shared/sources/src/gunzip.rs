@@ -3,11 +3,11 @@
 //! Promises to hand out all that can be inflated of a truncated or damaged file before saying so,
 //! and to refuse files made to expand without end. Knows nothing of what it inflates.
 
-use std::io::{self, Read};
+use std::io::Read;
 
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
-use crate::stream::ReadError;
+use crate::stream::{Chunk, ReadError};
 
 const MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
 const TRAILER_BYTES: usize = 8;
@@ -30,89 +30,6 @@ pub(crate) fn inflate_document(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut inflated = Vec::new();
     flate2::read::MultiGzDecoder::new(bytes).take(max + 1).read_to_end(&mut inflated).ok()?;
     (u64::try_from(inflated.len()).ok()? <= max).then_some(inflated)
-}
-
-/// The part of an input that was read and not yet used.
-#[derive(Debug)]
-pub(crate) struct Chunk {
-    bytes: Vec<u8>,
-    start: usize,
-    end: usize,
-    ended: bool,
-    total: u64,
-}
-
-impl Chunk {
-    pub(crate) fn new() -> Self {
-        Self { bytes: vec![0; 64 << 10], start: 0, end: 0, ended: false, total: 0 }
-    }
-
-    /// Makes ready for another input.
-    pub(crate) fn reset(&mut self) {
-        (self.start, self.end, self.ended, self.total) = (0, 0, false, 0);
-    }
-
-    /// All bytes that were read of the input.
-    pub(crate) fn total(&self) -> u64 {
-        self.total
-    }
-
-    pub(crate) fn rest(&self) -> &[u8] {
-        self.bytes.get(self.start..self.end).unwrap_or_default()
-    }
-
-    fn used(&mut self, count: usize) {
-        self.start = self.start.saturating_add(count).min(self.end);
-    }
-
-    /// Reads on until there are `count` bytes, or no more to come. More than the chunk can hold
-    /// are never had.
-    pub(crate) fn at_least(&mut self, count: usize, input: &mut dyn Read) -> io::Result<()> {
-        while self.end - self.start < count && !self.ended {
-            if self.start > 0 {
-                self.bytes.copy_within(self.start..self.end, 0);
-                (self.start, self.end) = (0, self.end - self.start);
-            }
-            let free = self.bytes.get_mut(self.end..).unwrap_or_default();
-            if free.is_empty() {
-                break;
-            }
-            let read = read_some(input, free)?;
-            self.end += read;
-            self.total += u64::try_from(read).unwrap_or_default();
-            self.ended = read == 0;
-        }
-        Ok(())
-    }
-
-    /// Fills `out` with what is left here, else straight from `input`; nothing at the end.
-    pub(crate) fn read_plain(&mut self, input: &mut dyn Read, out: &mut [u8]) -> io::Result<usize> {
-        let count = self.rest().len().min(out.len());
-        if count > 0 {
-            for (to, from) in out.iter_mut().zip(self.rest()) {
-                *to = *from;
-            }
-            self.used(count);
-            return Ok(count);
-        }
-        if self.ended {
-            return Ok(0);
-        }
-        let read = read_some(input, out)?;
-        self.total += u64::try_from(read).unwrap_or_default();
-        self.ended = read == 0;
-        Ok(read)
-    }
-}
-
-fn read_some(input: &mut dyn Read, out: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match input.read(out) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-            Ok(read) => return Ok(read.min(out.len())),
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,7 +113,7 @@ impl Gunzip {
                 None if rest.len() < wanted => return Err(ReadError::GzipTruncated),
                 None => wanted = rest.len() + 1,
             }
-            if wanted > chunk.bytes.len() {
+            if wanted > Chunk::MAX_BYTES {
                 return Err(ReadError::GzipDamaged);
             }
         }

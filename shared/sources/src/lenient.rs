@@ -46,7 +46,7 @@ impl<'a> Text<'a> {
     }
 }
 
-impl<'a> Lenient for Text<'a> {
+impl Lenient for Text<'_> {
     type Owned = Text<'static>;
 
     fn is_empty(&self) -> bool {
@@ -227,7 +227,7 @@ macro_rules! lenient {
             use $crate::lenient::Lenient;
             use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-            #[allow(non_camel_case_types, reason = "a key is named as its field is")]
+            #[expect(non_camel_case_types, reason = "a key is named as its field is")]
             enum Key { $($field,)* other__ }
 
             impl Key {

@@ -3,6 +3,7 @@
 use callerwatch_detection::activity::{ApiActivity, Cloud};
 
 /// What one record turned out to be.
+#[expect(clippy::large_enum_variant, reason = "nearly every reading is a call")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reading<'a> {
     /// A call.

@@ -59,7 +59,8 @@ impl Bounds {
         let since = self.horizon(groups.values().flatten());
         let mut kept = BTreeSet::new();
         for ((_, kind), group) in groups {
-            let newest_first = || group.iter().rev().filter(|entry| entry.time() >= since).copied();
+            let newest_first =
+                || group.iter().rev().filter(|entry| Some(entry.time()) >= since).copied();
             if kind == Kind::Seen {
                 kept.extend(newest_of_each(newest_first(), Entry::principal, self.seen));
                 continue;
@@ -73,14 +74,10 @@ impl Bounds {
     }
 
     /// Counted back from the newest call: a `Seen` entry says nothing of its hour.
-    fn horizon<'a>(&self, entries: impl Iterator<Item = &'a Entry>) -> Timestamp {
+    fn horizon<'a>(&self, entries: impl Iterator<Item = &'a Entry>) -> Option<Timestamp> {
         let calls = entries.filter(|entry| entry.kind() != Kind::Seen);
-        let newest = calls.map(Entry::time).max();
-        let since = newest.and_then(|newest| {
-            // Whole days, since a `Seen` entry stands for one.
-            Some(newest.plus_secs(-self.horizon_secs).day().start())
-        });
-        since.unwrap_or_else(|| Timestamp::MAX.plus_secs(i64::MIN / 1000))
+        // Whole days, since a `Seen` entry stands for one.
+        calls.map(Entry::time).max().map(|newest| newest.plus_secs(-self.horizon_secs).day().start())
     }
 }
 

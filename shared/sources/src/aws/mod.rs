@@ -157,3 +157,100 @@ fn mfa(record: &Record<'_>) -> Option<bool> {
         _ => Some(authenticated.is_true()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use callerwatch_detection::source::Source;
+
+    use super::*;
+
+    fn activity(json: &str) -> ApiActivity<'_> {
+        let mut found = None;
+        let taken = read(json, &mut |reading| {
+            if let Reading::Activity(activity) = reading {
+                found = Some(activity);
+            }
+        });
+        assert!(taken, "{json}");
+        found.unwrap()
+    }
+
+    #[test]
+    fn a_whole_record() {
+        let activity = activity(
+            r#"{"eventVersion":"1.11","userIdentity":{"type":"IAMUser","principalId":"AIDA1","arn":"arn:aws:iam::111111111111:user/alice","accountId":"111111111111","userName":"alice","sessionContext":{"attributes":{"mfaAuthenticated":"true"}}},"eventTime":"2026-03-02T09:00:00Z","eventSource":"iam.amazonaws.com","eventName":"CreateAccessKey","awsRegion":"us-east-1","sourceIPAddress":"10.0.0.5","userAgent":"aws-cli/2","errorCode":"AccessDenied","errorMessage":"User: alice is not authorized to perform: iam:CreateAccessKey on resource: user bob because no policy allows it","requestParameters":null,"eventID":"e-1","sharedEventID":"s-1","readOnly":false,"recipientAccountId":"222222222222","vpcEndpointId":"vpce-1","sessionCredentialFromConsole":"true","somethingNew":[{}]}"#,
+        );
+        assert_eq!(activity.uid, "s-1");
+        assert_eq!(activity.account.as_deref(), Some("222222222222"));
+        assert_eq!(
+            activity.source,
+            Source::Private { ip: "10.0.0.5".parse().unwrap(), scope: "vpce-1".into() }
+        );
+        assert_eq!(activity.actor.uid.as_deref(), Some("arn:aws:iam::111111111111:user/alice"));
+        assert_eq!(
+            (activity.service.as_ref(), activity.operation.as_ref()),
+            ("iam.amazonaws.com", "CreateAccessKey")
+        );
+        assert_eq!(activity.outcome, Outcome::Denied);
+        assert_eq!(activity.status_code.as_deref(), Some("AccessDenied"));
+        assert_eq!(activity.resource.as_deref(), Some("user bob"));
+        assert_eq!(activity.mfa, Some(true));
+        assert!(activity.console_session && !activity.read_only);
+    }
+
+    #[test]
+    fn records_that_lack_much() {
+        for json in [
+            r#"{"eventSource":"ec2.amazonaws.com","eventName":"A"}"#,
+            r#"{"eventSource":"...","eventName":"...","eventVersion":"...","eventID":"...","userIdentity":"..."}"#,
+            r#"{"eventVersion":1.11,"eventType":"AwsApiCall","userIdentity":null,"resources":{},"readOnly":"true"}"#,
+        ] {
+            let activity = activity(json);
+            assert_eq!((activity.time, activity.uid.len()), (None, 32), "{json}");
+            assert_eq!(activity.source, Source::Absent, "{json}");
+        }
+    }
+
+    #[test]
+    fn services_and_sign_ins_of_services() {
+        for (rest, is_service) in [
+            (
+                r#""eventSource":"kms.amazonaws.com","eventName":"RotateKey","eventType":"AwsServiceEvent""#,
+                true,
+            ),
+            (
+                r#""eventSource":"signin.amazonaws.com","eventName":"UserAuthentication","eventType":"AwsServiceEvent""#,
+                false,
+            ),
+            (
+                r#""eventSource":"s3.amazonaws.com","eventName":"GetObject","userIdentity":{"type":"AWSService","invokedBy":"config.amazonaws.com"}"#,
+                true,
+            ),
+        ] {
+            let json = format!(r#"{{"sourceIPAddress":"203.0.113.7",{rest}}}"#);
+            let source = activity(&json).source;
+            assert_eq!(matches!(source, Source::Service(_)), is_service, "{json}");
+        }
+    }
+
+    #[test]
+    fn failed_sign_ins_say_why() {
+        let json = r#"{"eventSource":"signin.amazonaws.com","eventName":"ConsoleLogin","userIdentity":{"type":"IAMUser"},"errorMessage":"Failed authentication","additionalEventData":{"MFAUsed":"No"}}"#;
+        assert_eq!(activity(json).status_code.as_deref(), Some("Failed authentication"));
+        assert_eq!(activity(json).mfa, Some(false));
+        assert_eq!(activity(&json.replace("IAMUser", "AssumedRole")).mfa, None);
+    }
+
+    #[test]
+    fn what_is_not_of_cloudtrail() {
+        for json in [
+            r#"{"eventVersion":"2.1","eventSource":"aws:s3","eventName":"ObjectCreated:Put","awsRegion":"eu-west-1"}"#,
+            r#"{"eventSource":"Administrative","eventName":"BeginRequest"}"#,
+            r#"{"a":1}"#,
+            "[]",
+            "{",
+        ] {
+            assert!(!read(json, &mut |_| panic!("handed over")), "{json}");
+        }
+    }
+}

@@ -28,7 +28,9 @@ pub(super) fn resource<'a>(
 fn in_denial<'a>(message: &Cow<'a, str>) -> Option<Cow<'a, str>> {
     fn after_marker(message: &str) -> Option<&str> {
         let (_, rest) = message.split_once("on resource: ")?;
-        rest.split_whitespace().next()
+        let end = [" because ", " with an explicit deny"].iter().find_map(|end| rest.find(end));
+        let named = rest.get(..end.unwrap_or(rest.len()))?.trim();
+        (!named.is_empty()).then_some(named)
     }
     match message {
         Cow::Borrowed(message) => after_marker(message).map(Cow::Borrowed),
@@ -52,6 +54,10 @@ mod tests {
             (
                 r#"{"requestParameters":null,"errorMessage":"User: u is not authorized to perform: s3:ListBucket on resource: arn:aws:s3:::d because no policy allows it"}"#,
                 "arn:aws:s3:::d",
+            ),
+            (
+                r#"{"errorMessage":"on resource: user bob with an explicit deny in a policy"}"#,
+                "user bob",
             ),
             (r#"{"errorMessage":"on resource: "}"#, ""),
             ("{}", ""),

@@ -2,10 +2,14 @@
 //!
 //! Told by content alone, never by name: whether the input is compressed, what its records lie in,
 //! and which cloud made each of them. [`window`] makes text of bytes, [`framer`] finds the records
-//! of a text, [`object`] and [`crate::envelope`] tell what an object is, and [`skip`] passes over
-//! what cannot be read.
+//! of a text, [`object`] and [`crate::envelope`] tell what an object is, [`skip`] passes over what
+//! cannot be read, and [`mend`] makes more of it readable.
 
+#[cfg(test)]
+mod cases;
+mod chunk;
 mod framer;
+mod mend;
 mod object;
 #[cfg(test)]
 mod properties;
@@ -17,6 +21,7 @@ use std::io::{self, Read};
 
 use crate::gunzip;
 use crate::reading::Reading;
+pub(crate) use chunk::Chunk;
 use framer::Framer;
 pub(crate) use object::Members;
 pub use window::Buffers;

@@ -5,8 +5,8 @@
 
 use std::io::Read;
 
-use super::ReadError;
-use crate::gunzip::{Chunk, Gunzip, is_gzip};
+use super::{Chunk, ReadError};
+use crate::gunzip::{Gunzip, is_gzip};
 
 const INITIAL_BYTES: usize = 1 << 20;
 

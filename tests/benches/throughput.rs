@@ -1,0 +1,165 @@
+//! How close `callerwatch scan` comes to what this machine can do at all.
+//!
+//! `cargo bench --bench throughput -- DIR` times whole processes over the CloudTrail `.json.gz`
+//! files under DIR, warm: a bare pipeline (read, gunzip, typed parse, address lookup, one count an
+//! address; nothing else, of the fastest parts the `parts` bench knows) against `scan`, on one
+//! thread and on two. Runs take turns, so that whatever else the machine does hits both; medians
+//! and their ratios are printed.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::error::Error;
+use std::fs::{self, File};
+use std::hash::BuildHasherDefault;
+use std::io::{Read, Write};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use callerwatch_detection::intelligence::{Category, Intelligence};
+use callerwatch_detection::source::LedgerKey;
+use libdeflater::Decompressor;
+use rustc_hash::FxHasher;
+use serde::Deserialize;
+use walkdir::WalkDir;
+
+const RUNS: usize = 9;
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+fn main() -> Result<(), Failure> {
+    let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["bare", dir, threads] => bare(Path::new(dir), threads.parse()?),
+        [dir] => compare(Path::new(dir)),
+        _ => Err("usage: cargo bench --bench throughput -- DIR".into()),
+    }
+}
+
+/// Times both programs in turns.
+fn compare(dir: &Path) -> Result<(), Failure> {
+    let scan = std::env::var("CALLERWATCH").map_err(|_| "CALLERWATCH names the binary to time")?;
+    let bare = std::env::current_exe()?;
+    let list = format!("malicious={}", dir.join("feed.txt").display());
+    let (mut bares, mut scans) = (HashMap::new(), HashMap::new());
+    for run in 0..=RUNS {
+        for threads in ["1", "2"] {
+            let of_bare = time(Command::new(&bare).arg("bare").arg(dir).arg(threads))?;
+            let mut command = Command::new(&scan);
+            command.arg("scan").arg(dir.join("AWSLogs")).args(["--list", &list]);
+            let of_scan = time(command.args(["--format", "json", "--threads", threads]))?;
+            // The first round warms the page cache.
+            if run > 0 {
+                bares.entry(threads).or_insert_with(Vec::new).push(of_bare);
+                scans.entry(threads).or_insert_with(Vec::new).push(of_scan);
+            }
+        }
+    }
+    let mut out = std::io::stdout().lock();
+    let median = |times: &HashMap<&str, Vec<Duration>>, threads: &str| {
+        let mut times = times.get(threads).cloned().unwrap_or_default();
+        times.sort_unstable();
+        times.get(times.len() / 2).copied().unwrap_or_default().as_secs_f64()
+    };
+    let (bare1, bare2) = (median(&bares, "1"), median(&bares, "2"));
+    let (scan1, scan2) = (median(&scans, "1"), median(&scans, "2"));
+    writeln!(out, "whole processes over {}, medians of {RUNS} runs in turns", dir.display())?;
+    writeln!(out, "{:>22} {:>10} {:>10}", "", "1 thread", "2 threads")?;
+    writeln!(out, "{:>22} {bare1:>9.3}s {bare2:>9.3}s", "bare pipeline")?;
+    writeln!(out, "{:>22} {scan1:>9.3}s {scan2:>9.3}s", "callerwatch scan")?;
+    writeln!(out, "scan runs at {:.0}% of the bare pipeline on one thread (bound: 70%)", 100.0 * bare1 / scan1)?;
+    writeln!(out, "two threads run at {:.2} times one (bound: 1.7)", scan1 / scan2)?;
+    Ok(())
+}
+
+fn time(command: &mut Command) -> Result<Duration, Failure> {
+    let start = Instant::now();
+    let status = command.stdout(Stdio::null()).status()?;
+    if status.success() { Ok(start.elapsed()) } else { Err(format!("{command:?}: {status}").into()) }
+}
+
+/// The fields any detector by address must look at.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record<'a> {
+    #[serde(borrow, rename = "eventID")]
+    event_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    event_time: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    event_name: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    error_code: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "sourceIPAddress")]
+    source_ip_address: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Delivery<'a> {
+    #[serde(borrow)]
+    records: Vec<Record<'a>>,
+}
+
+type Counts = HashMap<IpAddr, (u64, bool), BuildHasherDefault<FxHasher>>;
+
+/// The bare pipeline, over all files.
+fn bare(dir: &Path, threads: usize) -> Result<(), Failure> {
+    let feed = fs::read(dir.join("feed.txt"))?;
+    let lists = Intelligence::builder().list("feed", Category::Malicious, &feed)?.build();
+    let files: Vec<PathBuf> = WalkDir::new(dir)
+        .into_iter()
+        .filter_map(|entry| Some(entry.ok()?.into_path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "gz"))
+        .collect();
+    let next = AtomicUsize::new(0);
+    let work = || count(&files, &next, &lists);
+    let parts: Vec<Result<Counts, Failure>> = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut parts = vec![work()];
+        parts.extend(others.into_iter().map(|it| it.join().unwrap_or(Err("a worker died".into()))));
+        parts
+    });
+    let mut whole = Counts::default();
+    for part in parts {
+        for (ip, (count, is_listed)) in part? {
+            let total = whole.entry(ip).or_default();
+            *total = (total.0 + count, is_listed);
+        }
+    }
+    let calls: u64 = whole.values().map(|(count, _)| count).sum();
+    let listed = whole.values().filter(|(_, is_listed)| *is_listed).count();
+    writeln!(std::io::stdout(), "{calls} calls of {} addresses, {listed} listed", whole.len())?;
+    Ok(())
+}
+
+fn count(files: &[PathBuf], next: &AtomicUsize, lists: &Intelligence) -> Result<Counts, Failure> {
+    let mut decompressor = Decompressor::new();
+    let (mut packed, mut text) = (Vec::new(), Vec::new());
+    let mut counts = Counts::default();
+    while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+        packed.clear();
+        File::open(file)?.read_to_end(&mut packed)?;
+        let (_, size) = packed.split_last_chunk::<4>().ok_or("not gzip")?;
+        let size = usize::try_from(u32::from_le_bytes(*size))?;
+        if text.len() < size {
+            text.resize(size, 0);
+        }
+        let text = text.get_mut(..size).unwrap_or_default();
+        decompressor.gzip_decompress(&packed, text)?;
+        let delivery: Delivery<'_> = sonic_rs::from_slice(text)?;
+        for record in delivery.records {
+            std::hint::black_box((&record.event_id, &record.event_time, &record.event_name));
+            std::hint::black_box(&record.error_code);
+            let ip = record.source_ip_address.as_deref().and_then(|text| text.parse().ok());
+            if let Some(ip) = ip {
+                let is_listed = lists.is_listed(&LedgerKey::of_public(ip));
+                let count = counts.entry(ip).or_default();
+                *count = (count.0 + 1, is_listed);
+            }
+        }
+    }
+    Ok(counts)
+}
