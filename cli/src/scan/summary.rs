@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use callerwatch_detection::activity::{ApiActivity, Cloud};
 use callerwatch_detection::source::Source;
 use callerwatch_detection::timestamp::Timestamp;
-use callerwatch_sources::{Rejected, Why};
+use callerwatch_sources::Why;
 
 /// What was read. Counts are of records as delivered, repeats included.
 #[derive(Debug, Default)]
@@ -65,13 +65,6 @@ impl Summary {
             Some(time) => self.span = Some(widened(self.span, (time, time))),
             None => self.without_time += 1,
         }
-    }
-
-    /// Counts a rejected record of a file.
-    pub(super) fn reject(&mut self, path: &str, rejected: Rejected) {
-        let key = (rejected.why, path.to_owned());
-        let slot = self.rejected.entry(key);
-        slot.or_insert(Count { count: 0, first_at: rejected.at }).count += 1;
     }
 
     /// How many records were rejected.

@@ -1,13 +1,15 @@
 //! A worker: takes the next input, reads it, keeps its evidence.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use callerwatch_detection::ledger::MemoryLedger;
 use callerwatch_detection::observe::Observer;
-use callerwatch_sources::{Buffers, Event, Extent, ReadError, Reading, Why};
+use callerwatch_sources::{Buffers, Event, Extent, ReadError, Reading, Rejected, Why};
 
 use super::progress::Progress;
+use super::summary::Count;
 use super::{Input, Summary};
 use crate::setup::Setup;
 
@@ -39,20 +41,26 @@ struct Worker<'a> {
     buffers: Buffers,
 }
 
+/// What came of one input.
+#[derive(Default)]
+struct Outcome {
+    records: u64,
+    rejected: BTreeMap<Why, Count>,
+}
+
 impl Worker<'_> {
     fn take(&mut self, input: &Input, progress: &Progress) {
-        let path = input.path.display().to_string();
-        self.summary.files += 1;
+        let mut outcome = Outcome::default();
         // A panic while reading is the input's fault too, and must not cost the others.
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.read(input, &path, progress)));
-        let fault = match outcome {
+        let result = catch_unwind(AssertUnwindSafe(|| self.read(input, progress, &mut outcome)));
+        let fault = match result {
             Ok(Ok(extent)) => {
                 self.summary.text_bytes += extent.text_bytes;
                 None
             }
-            Ok(Err(ReadError::NotJson)) if !input.is_meant => {
-                self.summary.passed_over.push(path.clone());
-                None
+            Ok(Err(error)) if is_no_log(&error) && outcome.records == 0 && !input.is_meant => {
+                self.summary.passed_over.push(input.path.display().to_string());
+                return;
             }
             Ok(Err(error)) => Some(describe(&error)),
             Err(_) => {
@@ -60,16 +68,29 @@ impl Worker<'_> {
                 Some("reading it failed unexpectedly; please report this".to_owned())
             }
         };
-        let broken = self.broken_records(&path);
+        self.summary.files += 1;
+        if fault.is_none() && outcome.rejected.is_empty() {
+            return;
+        }
+        let path = input.path.display().to_string();
+        let broken = broken_records(&outcome.rejected);
         let faults = fault.into_iter().chain(broken);
         self.summary.faults.extend(faults.map(|why| format!("{path}: not wholly read: {why}")));
+        let rejected = outcome.rejected.into_iter();
+        self.summary.rejected.extend(rejected.map(|(why, count)| ((why, path.clone()), count)));
     }
 
-    fn read(&mut self, input: &Input, path: &str, progress: &Progress) -> Result<Extent, ReadError> {
+    fn read(
+        &mut self,
+        input: &Input,
+        progress: &Progress,
+        outcome: &mut Outcome,
+    ) -> Result<Extent, ReadError> {
         let Self { setup, observer, ledger, summary, buffers } = self;
         let mut bytes = progress.watch(input.open()?);
         callerwatch_sources::read(&mut bytes, buffers, &mut |event| match event {
             Event::Reading(Reading::Activity(activity)) => {
+                outcome.records += 1;
                 summary.count(&activity);
                 // A scan has no now: logs are read when they are read.
                 let observation =
@@ -79,25 +100,32 @@ impl Worker<'_> {
                 }
             }
             Event::Reading(Reading::NotACall { what, .. }) => {
+                outcome.records += 1;
                 *summary.not_calls.entry(what).or_default() += 1;
             }
-            Event::Rejected(rejected) => summary.reject(path, rejected),
+            Event::Rejected(Rejected { why, at }) => {
+                let slot = outcome.rejected.entry(why);
+                slot.or_insert(Count { count: 0, first_at: at }).count += 1;
+            }
         })
     }
+}
 
-    /// Records that could not be parsed are input that was not read. Records of unknown logs were.
-    fn broken_records(&self, path: &str) -> Option<String> {
-        let of_path = self.summary.rejected.iter().filter(|((why, its_path), _)| {
-            its_path == path && *why != Why::UnknownRecord
-        });
-        let parts: Vec<String> = of_path
-            .map(|((why, _), it)| match it.count {
-                1 => format!("a record at byte {} is {why}", it.first_at),
-                count => format!("{count} records are {why}, the first at byte {}", it.first_at),
-            })
-            .collect();
-        (!parts.is_empty()).then(|| parts.join("; "))
-    }
+/// Whether an input may simply be something else than a log.
+fn is_no_log(error: &ReadError) -> bool {
+    matches!(error, ReadError::NotJson | ReadError::Truncated { .. })
+}
+
+/// Records that could not be parsed are input that was not read. Records of unknown logs were.
+fn broken_records(rejected: &BTreeMap<Why, Count>) -> Option<String> {
+    let broken = rejected.iter().filter(|(why, _)| **why != Why::UnknownRecord);
+    let parts: Vec<String> = broken
+        .map(|(why, it)| match it.count {
+            1 => format!("a record at byte {} is {why}", it.first_at),
+            count => format!("{count} records are {why}, the first at byte {}", it.first_at),
+        })
+        .collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 fn describe(error: &ReadError) -> String {

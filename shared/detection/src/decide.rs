@@ -3,6 +3,7 @@
 
 use crate::alert::Alert;
 use crate::detections::DETECTIONS;
+use crate::evidence::Kind;
 use crate::finding::Finding;
 use crate::intelligence::Intelligence;
 use crate::ledger::SourceLedger;
@@ -17,6 +18,10 @@ pub fn decide(
     intelligence: &Intelligence,
     policy: &Policy,
 ) -> Vec<Alert> {
+    // Most sources are only ever seen to succeed.
+    if ledger.entries.iter().all(|entry| entry.kind() == Kind::Seen) {
+        return Vec::new();
+    }
     let view = View::new(key, ledger.entries, intelligence, policy);
     let enabled = DETECTIONS.iter().filter(|detection| policy.is_enabled(detection));
     let mut findings: Vec<Finding> =

@@ -168,7 +168,7 @@ impl Entry {
 
     /// The entry that says a principal succeeded on a day. Its time is the day's first instant.
     pub fn of_seen(cloud: Cloud, principal: u64, day: Day) -> Self {
-        let uid = hash::of_parts(&["seen", cloud.name(), &principal.to_string(), &day.to_string()]);
+        let uid = hash::of_numbers("seen", &[principal, u64::from(day.number())]);
         Self::new(&Fields {
             time: day.start(),
             kind: Kind::Seen,

@@ -21,6 +21,16 @@ pub fn of_parts(parts: &[&str]) -> u64 {
     hasher.finish()
 }
 
+/// Fingerprint of numbers, told apart from other uses of the same numbers by `what` they are.
+pub fn of_numbers(what: &str, numbers: &[u64]) -> u64 {
+    let mut hasher = SipHasher13::new_with_keys(KEY.0, KEY.1);
+    hasher.write(what.as_bytes());
+    for number in numbers {
+        hasher.write(&number.to_be_bytes());
+    }
+    hasher.finish()
+}
+
 /// Like [`of_parts`], blind to the case of ASCII letters: clouds write one name in several cases.
 pub fn of_parts_ignoring_case(parts: &[&str]) -> u64 {
     let mut hasher = SipHasher13::new_with_keys(KEY.0, KEY.1);

@@ -1,5 +1,7 @@
 //! The observe step, first half: which calls are evidence, and of what.
 
+use std::net::IpAddr;
+
 use crate::activity::{ApiActivity, Outcome};
 use crate::detections::is_accused;
 use crate::evidence::{Entry, operation_hash, principal_hash};
@@ -24,7 +26,8 @@ pub struct Observation {
     pub key: LedgerKey,
     /// The call itself, where it is evidence, with its sample.
     pub call: Option<(Entry, Sample)>,
-    /// That the principal was seen to succeed there that day, where this may be the first sign.
+    /// For an ordinary call that succeeded: that the principal was seen there that day, where this
+    /// may be the first sign of it.
     pub seen: Option<Entry>,
 }
 
@@ -60,27 +63,29 @@ impl Observer {
         if matches!(activity.source, Source::Service(_) | Source::Absent) {
             return None;
         }
-        let seen = self.seen(activity, time.day());
-        if seen.is_none() && !is_evidence(activity, intelligence, policy) {
+        let operation = operation_hash(&activity.operation);
+        let principal = || principal_hash(activity.cloud, activity.actor.uid.as_deref());
+        if is_evidence(activity, operation, intelligence, policy) {
+            let address = address(&activity.source);
+            let entry = Entry::of_call(activity, time, principal());
+            let call = Some((entry, Sample::of(activity, time, &address)));
+            return Some(Observation { key: activity.source.ledger_key()?, call, seen: None });
+        }
+        if activity.outcome != Outcome::Success || view::needs_no_permission(operation) {
             return None;
         }
-        let key = activity.source.ledger_key()?;
-        let call = is_evidence(activity, intelligence, policy).then(|| {
-            let principal = principal_hash(activity.cloud, activity.actor.uid.as_deref());
-            let address = address(&activity.source);
-            (Entry::of_call(activity, time, principal), Sample::of(activity, time, &address))
-        });
-        Some(Observation { key, call, seen })
+        let seen = self.first_seen(activity, principal()?, time.day())?;
+        Some(Observation { key: activity.source.ledger_key()?, call: None, seen: Some(seen) })
     }
 
-    fn seen(&mut self, activity: &ApiActivity<'_>, day: Day) -> Option<Entry> {
-        if activity.outcome != Outcome::Success
-            || view::needs_no_permission(operation_hash(&activity.operation))
-        {
-            return None;
-        }
-        let principal = principal_hash(activity.cloud, activity.actor.uid.as_deref())?;
-        let mark = source_hash(&activity.source) ^ principal.rotate_left(32) ^ day_hash(day);
+    /// The entry that says so, unless it is remembered to have been made.
+    fn first_seen(
+        &mut self,
+        activity: &ApiActivity<'_>,
+        principal: u64,
+        day: Day,
+    ) -> Option<Entry> {
+        let mark = mark(&activity.source, principal, day);
         let at = usize::try_from(mark).unwrap_or_default() % REMEMBERED;
         let place = self.remembered.get_mut(at)?;
         if *place == mark {
@@ -93,13 +98,18 @@ impl Observer {
 
 /// Failures and sign-ins always; of the rest, calls from accused addresses and denied countries, and
 /// privileged operations.
-fn is_evidence(activity: &ApiActivity<'_>, intelligence: &Intelligence, policy: &Policy) -> bool {
+fn is_evidence(
+    activity: &ApiActivity<'_>,
+    operation: u32,
+    intelligence: &Intelligence,
+    policy: &Policy,
+) -> bool {
     match activity.outcome {
         Outcome::LoginFailed
         | Outcome::LoginSucceeded
         | Outcome::PasswordCorrect
         | Outcome::Denied => true,
-        Outcome::Success if policy.is_privileged(operation_hash(&activity.operation)) => true,
+        Outcome::Success if policy.is_privileged(operation) => true,
         Outcome::Success | Outcome::Throttled | Outcome::OtherError => {
             let Source::Public(ip) = activity.source else { return false };
             let key = LedgerKey::of_public(ip);
@@ -120,19 +130,31 @@ fn address<'a>(source: &'a Source<'_>) -> std::borrow::Cow<'a, str> {
     }
 }
 
-/// Tells sources apart within one observer's memory; stored nowhere.
-fn source_hash(source: &Source<'_>) -> u64 {
+/// Tells sources and days apart within one observer's memory; stored nowhere.
+fn mark(source: &Source<'_>, principal: u64, day: Day) -> u64 {
+    let day = u64::from(day.number());
     match source {
-        Source::Public(std::net::IpAddr::V4(ip)) => u64::from(ip.to_bits()).wrapping_mul(0x9e37_79b9_7f4a_7c15),
-        Source::Public(ip) | Source::Private { ip, .. } => {
-            let scope = if let Source::Private { scope, .. } = source { scope.as_ref() } else { "" };
-            hash::of_parts(&[&ip.to_string(), scope])
+        Source::Public(ip) => hash::of_numbers("", &[upper(*ip), lower(*ip), principal, day]),
+        Source::Private { ip, scope } => {
+            hash::of_numbers(scope, &[upper(*ip), lower(*ip), principal, day])
         }
-        Source::Service(text) | Source::Unrecognized(text) => hash::of_parts(&[text]),
+        Source::Service(text) | Source::Unrecognized(text) => {
+            hash::of_numbers(text, &[principal, day])
+        }
         Source::Absent => 0,
     }
 }
 
-fn day_hash(day: Day) -> u64 {
-    u64::try_from(day.start().millis()).unwrap_or_default().wrapping_mul(0x9e37_79b9_7f4a_7c15)
+fn upper(ip: IpAddr) -> u64 {
+    match ip {
+        IpAddr::V4(_) => 0,
+        IpAddr::V6(ip) => u64::try_from(ip.to_bits() >> 64).unwrap_or_default(),
+    }
+}
+
+fn lower(ip: IpAddr) -> u64 {
+    match ip {
+        IpAddr::V4(ip) => u64::from(ip.to_bits()),
+        IpAddr::V6(ip) => u64::try_from(ip.to_bits() & u128::from(u64::MAX)).unwrap_or_default(),
+    }
 }

@@ -1,10 +1,10 @@
 //! Samples: the few calls of a source that are kept in words, since hashes name nobody.
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use crate::activity::{ApiActivity, Cloud};
-use crate::evidence::{Entry, Kind, operation_hash, principal_hash};
+use crate::evidence::{self, Kind, operation_hash, principal_hash};
 use crate::hash;
 use crate::timestamp::Timestamp;
 
@@ -76,7 +76,7 @@ impl Sample {
 
     /// Whether it tells the same as an entry: of one event that feeds tell differently, one entry
     /// is counted, and only that one's sample may be shown.
-    pub fn tells(&self, entry: &Entry) -> bool {
+    pub fn tells(&self, entry: &evidence::Entry) -> bool {
         entry.uid() == self.uid_hash()
             && entry.time() == self.time
             && entry.kind() == self.kind
@@ -118,37 +118,27 @@ pub fn keep_best(samples: &mut Vec<Sample>) {
 
 /// `of_day` in order of time.
 fn best_of_day(of_day: Vec<Sample>) -> impl Iterator<Item = Sample> {
-    // Place of each sample among those of its kind, cloud and principal: 0 for the earliest.
-    let mut of_principal: HashMap<(Kind, Cloud, Option<Box<str>>), u32> = HashMap::new();
-    let mut ranked: Vec<(u32, Sample)> = of_day
-        .into_iter()
-        .map(|sample| {
-            let group = (sample.kind, sample.cloud, sample.principal.clone());
-            let count = of_principal.entry(group).or_default();
-            *count += 1;
-            (*count, sample)
-        })
-        .collect();
+    // Place of each sample among those of its kind, cloud and principal: 1 for the earliest.
+    let mut of_principal: HashMap<(Kind, Cloud, Option<&str>), u32> = HashMap::new();
+    let places = of_day.iter().map(|sample| {
+        let count = of_principal.entry((sample.kind, sample.cloud, sample.principal.as_deref()));
+        next(count)
+    });
+    let places: Vec<u32> = places.collect();
+    let mut ranked: Vec<(u32, Sample)> = places.into_iter().zip(of_day).collect();
     ranked.sort_unstable();
     // Place of each among those of its kind and cloud, in that order.
     let mut of_kind: HashMap<(Kind, Cloud), u32> = HashMap::new();
-    let mut ranked: Vec<(u32, Sample)> = ranked
-        .into_iter()
-        .map(|(_, sample)| {
-            let count = of_kind.entry((sample.kind, sample.cloud)).or_default();
-            *count += 1;
-            (*count, sample)
-        })
-        .collect();
-    ranked.sort_unstable_by(telling_order);
+    for (place, sample) in &mut ranked {
+        *place = next(of_kind.entry((sample.kind, sample.cloud)));
+    }
+    ranked.sort_unstable_by(|a, b| (a.0, a.1.kind, &a.1).cmp(&(b.0, b.1.kind, &b.1)));
     ranked.truncate(SAMPLES_PER_DAY);
     ranked.into_iter().map(|(_, sample)| sample)
 }
 
-/// `Kind` is declared successes first.
-fn telling_order(a: &(u32, Sample), b: &(u32, Sample)) -> Ordering {
-    let key = |(rank, sample): &(u32, Sample)| (*rank, sample.kind);
-    key(a).cmp(&key(b)).then_with(|| a.1.cmp(&b.1))
+fn next<K>(count: Entry<'_, K, u32>) -> u32 {
+    *count.and_modify(|count| *count += 1).or_insert(1)
 }
 
 #[cfg(test)]

@@ -54,6 +54,11 @@ impl Day {
         Timestamp(i64::from(self.0) * DAY_MILLIS)
     }
 
+    /// Days since 1970-01-01.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
     /// The last instant of the day.
     pub fn end(self) -> Timestamp {
         Timestamp(self.start().0 + DAY_MILLIS - 1)

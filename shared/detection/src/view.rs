@@ -13,7 +13,6 @@ use crate::timestamp::{Day, Timestamp};
 
 /// How far back a success makes a principal known at an address.
 const KNOWN_SECS: i64 = 3 * 24 * 3600;
-const DAY_SECS: i64 = 24 * 3600;
 
 /// One source's evidence, and what to judge it by.
 #[derive(Debug)]
@@ -31,6 +30,9 @@ pub(crate) struct View<'a> {
     /// (principal, instant) of every success, in that order; of a `Seen` entry the last instant of
     /// its day, since it does not say when in it.
     successes: Vec<(u64, Timestamp)>,
+    /// The same without privileged operations: what a thief does with a credential must not make
+    /// its earlier failures look like an owner's mistakes.
+    ordinary: Vec<(u64, Timestamp)>,
 }
 
 impl<'a> View<'a> {
@@ -46,8 +48,12 @@ impl<'a> View<'a> {
         entries.sort_unstable();
         let mut successes: Vec<_> = entries.iter().filter_map(success).collect();
         successes.sort_unstable();
+        let is_ordinary = |entry: &&Entry| !policy.is_privileged(entry.operation());
+        let mut ordinary: Vec<_> =
+            entries.iter().filter(is_ordinary).filter_map(success).collect();
+        ordinary.sort_unstable();
         let (seen, calls) = entries.into_iter().partition(|entry| entry.kind() == Kind::Seen);
-        Self { key, calls, seen, intelligence, policy, successes }
+        Self { key, calls, seen, intelligence, policy, successes, ordinary }
     }
 
     /// The same source as one cloud alone sees it.
@@ -76,28 +82,33 @@ impl<'a> View<'a> {
     /// Whether a principal succeeded here on the day or the day before, at whatever hour: it then
     /// works from here, and its failures are likelier mistakes.
     pub(crate) fn is_healthy(&self, principal: u64, day: Day) -> bool {
-        self.succeeded_within(principal, day.previous().start(), day.end())
+        within(&self.ordinary, principal, day.previous().start(), day.end())
     }
 
     /// Whether a principal had succeeded here before an instant, in the last days.
     pub(crate) fn is_known_before(&self, principal: u64, before: Timestamp) -> bool {
         let Some(end) = Timestamp::from_millis(before.millis() - 1) else { return false };
-        self.succeeded_within(principal, before.plus_secs(-KNOWN_SECS), end)
+        within(&self.successes, principal, before.plus_secs(-KNOWN_SECS), end)
     }
 
     /// The principals that succeeded here on the day or the day before.
     pub(crate) fn healthy(&self, day: Day) -> impl Iterator<Item = u64> {
-        let (start, end) = (day.start().plus_secs(-DAY_SECS), day.end());
-        self.successes
+        let (start, end) = (day.previous().start(), day.end());
+        self.ordinary
             .chunk_by(|a, b| a.0 == b.0)
             .filter(move |of_one| of_one.iter().any(|(_, time)| (start..=end).contains(time)))
             .filter_map(|of_one| of_one.first().map(|(principal, _)| *principal))
     }
+}
 
-    fn succeeded_within(&self, principal: u64, start: Timestamp, end: Timestamp) -> bool {
-        let at = self.successes.partition_point(|success| *success < (principal, start));
-        self.successes.get(at).is_some_and(|(who, time)| *who == principal && *time <= end)
-    }
+fn within(
+    successes: &[(u64, Timestamp)],
+    principal: u64,
+    start: Timestamp,
+    end: Timestamp,
+) -> bool {
+    let at = successes.partition_point(|success| *success < (principal, start));
+    successes.get(at).is_some_and(|(who, time)| *who == principal && *time <= end)
 }
 
 fn success(entry: &Entry) -> Option<(u64, Timestamp)> {

@@ -3,9 +3,10 @@
 //! Promises to hand out all that can be inflated of a truncated or damaged file before saying so,
 //! and to refuse files made to expand without end. Knows nothing of what it inflates.
 
-use std::io::Read;
+use std::io::{self, Read};
 
-use flate2::{Crc, Decompress, FlushDecompress, Status};
+use flate2::{Decompress, FlushDecompress, Status};
+use libdeflater::{Crc, Decompressor};
 
 use crate::stream::{Chunk, ReadError};
 
@@ -42,21 +43,32 @@ enum Part {
 
 /// The state of inflating one file. One raw inflater serves all files of a worker: making a new
 /// one costs as much as inflating a small file.
-#[derive(Debug)]
 pub(crate) struct Gunzip {
+    /// For files that are here whole, at once: twice as fast.
+    at_once: Decompressor,
     inflater: Decompress,
+    /// Checksum and length of the member so far.
     crc: Crc,
+    len: u32,
     part: Part,
     members: u64,
     used: u64,
     produced: u64,
 }
 
+impl std::fmt::Debug for Gunzip {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gunzip").field("part", &self.part).finish_non_exhaustive()
+    }
+}
+
 impl Gunzip {
     pub(crate) fn new() -> Self {
         Self {
+            at_once: Decompressor::new(),
             inflater: Decompress::new(false),
             crc: Crc::new(),
+            len: 0,
             part: Part::Header,
             members: 0,
             used: 0,
@@ -68,6 +80,46 @@ impl Gunzip {
     pub(crate) fn reset(&mut self) {
         self.part = Part::Header;
         (self.members, self.used, self.produced) = (0, 0, 0);
+    }
+
+    /// Inflates a whole file at once into `out`, which grows to at most `max` bytes, and tells how
+    /// many it was. None, and nothing used, where the file is not all here, is of several members,
+    /// larger than that, or not sound: then it is for [`Self::read`] to go through it.
+    pub(crate) fn read_whole(
+        &mut self,
+        chunk: &mut Chunk,
+        input: &mut dyn Read,
+        out: &mut Vec<u8>,
+        max: usize,
+    ) -> io::Result<Option<usize>> {
+        if !chunk.all(input)? {
+            return Ok(None);
+        }
+        let file = chunk.rest();
+        let Some((packed, trailer)) = file.split_last_chunk::<TRAILER_BYTES>() else {
+            return Ok(None);
+        };
+        let [c0, c1, c2, c3, l0, l1, l2, l3] = *trailer;
+        let len = usize::try_from(u32::from_le_bytes([l0, l1, l2, l3])).unwrap_or(usize::MAX);
+        let body = header_len(packed).and_then(|header| packed.get(header..));
+        // What could be the start of another member rarely is, and then nothing is lost but time.
+        let is_one = |body: &&[u8]| memchr::memmem::find(body, &MAGIC).is_none();
+        let Some(body) = body.filter(|_| len <= max).filter(is_one) else {
+            return Ok(None);
+        };
+        if out.len() < len {
+            out.resize(len, 0);
+        }
+        let text = out.get_mut(..len).unwrap_or_default();
+        let inflated = self.at_once.deflate_decompress(body, text);
+        let mut crc = Crc::new();
+        crc.update(text);
+        if inflated.ok() != Some(len) || crc.sum() != u32::from_le_bytes([c0, c1, c2, c3]) {
+            return Ok(None);
+        }
+        chunk.used(file.len());
+        self.part = Part::End;
+        Ok(Some(len))
     }
 
     /// Inflates some bytes into `out`; nothing at the end of the file.
@@ -106,7 +158,8 @@ impl Gunzip {
                     self.used += u64::try_from(len).unwrap_or_default();
                     chunk.used(len);
                     self.inflater.reset(false);
-                    self.crc.reset();
+                    self.crc = Crc::new();
+                    self.len = 0;
                     self.part = Part::Body;
                     return Ok(());
                 }
@@ -151,6 +204,7 @@ impl Gunzip {
         self.produced += u64::try_from(produced).unwrap_or_default();
         chunk.used(usize::try_from(used).unwrap_or_default());
         self.crc.update(out.get(..produced).unwrap_or_default());
+        self.len = self.len.wrapping_add(u32::try_from(produced).unwrap_or_default());
         if self.produced > BOMB_MIN_BYTES && self.produced / BOMB_RATIO > self.used {
             return Err(ReadError::GzipBomb);
         }
@@ -174,7 +228,7 @@ impl Gunzip {
         };
         let [c0, c1, c2, c3, l0, l1, l2, l3] = *trailer;
         let is_whole = u32::from_le_bytes([c0, c1, c2, c3]) == self.crc.sum()
-            && u32::from_le_bytes([l0, l1, l2, l3]) == self.crc.amount();
+            && u32::from_le_bytes([l0, l1, l2, l3]) == self.len;
         if !is_whole {
             return Err(ReadError::GzipDamaged);
         }

@@ -16,7 +16,7 @@ use crate::timestamp::Timestamp;
 /// at the end, so that it is exact.
 #[derive(Debug, Default)]
 pub struct MemoryLedger {
-    sources: HashMap<LedgerKey, SourceLedger>,
+    sources: HashMap<LedgerKey, SourceLedger, foldhash::fast::RandomState>,
     leases: HashMap<(LedgerKey, Mark), Timestamp>,
     bounds: Option<Bounds>,
 }
@@ -65,7 +65,7 @@ impl MemoryLedger {
     pub fn into_sources(self) -> Vec<(LedgerKey, SourceLedger)> {
         let mut sources: Vec<_> = self.sources.into_iter().collect();
         sources.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        for (_, ledger) in &mut sources {
+        for (_, ledger) in sources.iter_mut().filter(|(_, ledger)| !ledger.samples.is_empty()) {
             sample::keep_best(&mut ledger.samples);
         }
         sources
@@ -115,7 +115,7 @@ fn push(entries: &mut Vec<Entry>, entry: Entry) {
             entries.dedup();
         }
         if entries.len() * 8 >= entries.capacity() * 7 {
-            entries.reserve_exact((entries.len() / 4).max(1));
+            entries.reserve_exact((entries.len() / 4).max(entries.len().clamp(1, 4)));
         }
     }
     entries.push(entry);

@@ -112,7 +112,8 @@ impl Kind {
 
 fn kind_of(identity: &Identity<'_>) -> Kind {
     let stated = identity.kind.as_str();
-    let known = KINDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(stated));
+    let exact = KINDS.iter().find(|(name, _)| *name == stated);
+    let known = exact.or_else(|| KINDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(stated)));
     if let Some((_, kind)) = known {
         return *kind;
     }
@@ -140,7 +141,7 @@ fn is_anonymous(account: &str) -> bool {
 /// `arn:aws:iam::ACCOUNT:user/NAME`.
 fn iam_user<'a>(identity: &Identity<'a>, account: &str, region: &str) -> Actor<'a> {
     let arn = identity.arn.clone().into_cow();
-    let last_of_arn = || arn.contains(":user/").then(|| cut_after_last(&arn, '/'));
+    let last_of_arn = || after_kind(&arn, "user/").map(|_| cut_after_last(&arn, '/'));
     let name = match identity.user_name.clone().into_option() {
         Some(name) => Some(cut_after_last(&name, '/')),
         None => last_of_arn(),
@@ -164,10 +165,10 @@ fn iam_user<'a>(identity: &Identity<'a>, account: &str, region: &str) -> Actor<'
 fn role<'a>(identity: &Identity<'a>, account: &str, region: &str) -> Actor<'a> {
     let arn = identity.arn.clone().into_cow();
     // ROLE/SESSION
-    let assumed = cut_after(&arn, ":assumed-role/").unwrap_or_default();
+    let assumed = cut_after(&arn, "assumed-role/").unwrap_or_default();
     let issuer = &identity.session_context.session_issuer;
     let issuer_arn = issuer.arn.clone().into_cow();
-    let stated_role = if arn.contains(":role/") { &arn } else { &issuer_arn };
+    let stated_role = if after_kind(&arn, "role/").is_some() { &arn } else { &issuer_arn };
     let role_name = match stated_role.rsplit_once('/') {
         Some((_, name)) => name,
         None if assumed.is_empty() => issuer.user_name.as_str(),
@@ -238,7 +239,7 @@ fn identity_center_user(identity: Identity<'_>) -> Actor<'_> {
 
 /// Calls of `AssumeRoleWithSAML` and `AssumeRoleWithWebIdentity`.
 fn federated_by_provider(identity: Identity<'_>) -> Actor<'_> {
-    let provider = identity.identity_provider.into_option();
+    let provider = identity.provider.into_option();
     let name = identity.user_name.into_option();
     let uid = first_of([
         identity.principal_id.into_option(),
@@ -268,11 +269,18 @@ fn first_of<const N: usize>(texts: [Option<Cow<'_, str>>; N]) -> Option<Cow<'_, 
     texts.into_iter().flatten().next()
 }
 
-/// What follows `marker`, borrowed where `text` is.
-fn cut_after<'a>(text: &Cow<'a, str>, marker: &str) -> Option<Cow<'a, str>> {
-    let rest = match text {
-        Cow::Borrowed(text) => Cow::Borrowed(text.split_once(marker)?.1),
-        Cow::Owned(text) => Cow::Owned(text.split_once(marker)?.1.to_owned()),
+/// Where the resource of an ARN starts after its type, which is `kind`: after the fifth colon.
+fn after_kind(arn: &str, kind: &str) -> Option<usize> {
+    let start = memchr::memchr_iter(b':', arn.as_bytes()).nth(4)? + 1;
+    arn.get(start..)?.starts_with(kind).then_some(start + kind.len())
+}
+
+/// What follows the type `kind` in an ARN, borrowed where `arn` is.
+fn cut_after<'a>(arn: &Cow<'a, str>, kind: &str) -> Option<Cow<'a, str>> {
+    let start = after_kind(arn, kind)?;
+    let rest = match arn {
+        Cow::Borrowed(arn) => Cow::Borrowed(arn.get(start..)?),
+        Cow::Owned(arn) => Cow::Owned(arn.get(start..)?.to_owned()),
     };
     (!rest.is_empty()).then_some(rest)
 }

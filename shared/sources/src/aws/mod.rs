@@ -16,6 +16,7 @@ use std::borrow::Cow;
 
 use callerwatch_detection::activity::{ApiActivity, Cloud, Outcome};
 use callerwatch_detection::hash;
+use serde::de::{Deserialize, IgnoredAny};
 
 use crate::instant;
 use crate::reading::Reading;
@@ -41,9 +42,9 @@ pub(crate) fn read_first<'a>(
     text: &'a str,
     sink: &mut dyn FnMut(Reading<'a>),
 ) -> Result<First, serde_json::Error> {
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Record<'a>>();
-    let record = values.next().transpose()?.unwrap_or_default();
-    let end = values.byte_offset();
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let record = Record::deserialize(&mut deserializer)?;
+    let end = deserializer.into_iter::<IgnoredAny>().byte_offset();
     Ok(First { end, taken: hand_over(record, sink) })
 }
 

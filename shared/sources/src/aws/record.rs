@@ -46,7 +46,7 @@ lenient! {
         account_id: Text<'a> = "accountId",
         user_name: Text<'a> = "userName",
         invoked_by: Text<'a> = "invokedBy",
-        identity_provider: Text<'a> = "identityProvider",
+        provider: Text<'a> = "identityProvider",
         session_context: SessionContext<'a> = "sessionContext",
         on_behalf_of: OnBehalfOf<'a> = "onBehalfOf",
     }
@@ -139,9 +139,11 @@ impl Record<'_> {
             && !self.event_source.as_str().starts_with("aws:")
             && !self.event_name.as_str().is_empty();
         let versioned = !self.event_version.as_str().is_empty();
-        let of_aws = self.event_source.as_str().contains("amazonaws.com")
-            || !self.aws_region.as_str().is_empty();
-        named && (versioned || of_aws)
+        let of_aws = || {
+            self.event_source.as_str().contains("amazonaws.com")
+                || !self.aws_region.as_str().is_empty()
+        };
+        named && (versioned || of_aws())
             || versioned
                 && !self.event_type.as_str().is_empty()
                 && self.event_source.as_str().is_empty()

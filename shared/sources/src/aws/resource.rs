@@ -33,6 +33,7 @@ fn in_denial<'a>(message: &Cow<'a, str>) -> Option<Cow<'a, str>> {
         (!named.is_empty()).then_some(named)
     }
     match message {
+        _ if message.is_empty() => None,
         Cow::Borrowed(message) => after_marker(message).map(Cow::Borrowed),
         Cow::Owned(message) => after_marker(message).map(|found| Cow::Owned(found.to_owned())),
     }

@@ -16,7 +16,7 @@ pub(crate) struct Chunk {
 
 impl Chunk {
     /// The most it holds.
-    pub(crate) const MAX_BYTES: usize = 64 << 10;
+    pub(crate) const MAX_BYTES: usize = 1 << 20;
 
     /// Allocates.
     pub(crate) fn new() -> Self {
@@ -61,6 +61,12 @@ impl Chunk {
             self.ended = read == 0;
         }
         Ok(())
+    }
+
+    /// Reads on to the end of the input; tells whether that fitted.
+    pub(crate) fn all(&mut self, input: &mut dyn Read) -> io::Result<bool> {
+        self.at_least(usize::MAX, input)?;
+        Ok(self.ended)
     }
 
     /// Fills `out` with what is left here, else straight from `input`; nothing at the end.

@@ -77,7 +77,7 @@ impl Buffers {
     /// The text of the window.
     pub(super) fn text(&self) -> &str {
         let bytes = self.bytes.get(self.start..self.valid).unwrap_or_default();
-        std::str::from_utf8(bytes).unwrap_or_default()
+        simdutf8::basic::from_utf8(bytes).unwrap_or_default()
     }
 
     /// Whether the input ends with this window.
@@ -113,6 +113,12 @@ impl Buffers {
             self.is_gzip = is_gzip(self.chunk.rest());
         }
         let mut result = Ok(());
+        if is_first && self.is_gzip {
+            let Self { gunzip, chunk, bytes, .. } = self;
+            if let Some(len) = gunzip.read_whole(chunk, input, bytes, MAX_RECORD_BYTES)? {
+                self.end = len;
+            }
+        }
         while let Some(free) = self.bytes.get_mut(self.end..).filter(|free| !free.is_empty()) {
             let read = if self.is_gzip {
                 self.gunzip.read(&mut self.chunk, input, free)
@@ -142,7 +148,7 @@ impl Buffers {
     /// Replaces what is no UTF-8 by question marks, byte by byte, so that nothing moves.
     fn validate(&mut self) {
         while let Some(new) = self.bytes.get_mut(self.valid..self.end) {
-            let Err(error) = std::str::from_utf8(new) else {
+            let Err(error) = simdutf8::compat::from_utf8(new) else {
                 self.valid = self.end;
                 break;
             };
@@ -163,9 +169,12 @@ impl Buffers {
 
 /// Text has no NULs, and is UTF-8 for the most part. UTF-16 is taken for binary too.
 fn is_binary(sample: &[u8]) -> bool {
-    let mut invalid = 0;
-    for chunk in sample.utf8_chunks() {
-        invalid += chunk.invalid().len();
+    if sample.contains(&0) {
+        return true;
     }
-    sample.contains(&0) || invalid > sample.len() / 4
+    if std::str::from_utf8(sample).is_ok() {
+        return false;
+    }
+    let invalid: usize = sample.utf8_chunks().map(|chunk| chunk.invalid().len()).sum();
+    invalid > sample.len() / 4
 }
