@@ -11,7 +11,7 @@ use walkdir::WalkDir;
 pub(crate) struct Input {
     /// Where it is; `-` for standard input.
     pub(crate) path: PathBuf,
-    /// Its size in bytes, where known.
+    /// Its size in bytes; 0 where not known.
     pub(crate) bytes: u64,
     /// Whether the user named it, or it says by its name that it is a log. Others that hold no log,
     /// met while walking a folder, are passed over.
@@ -28,9 +28,9 @@ impl Input {
     }
 }
 
-/// All inputs under the paths, the largest first so that workers end together; and what could not
-/// be looked into.
-pub(crate) fn find(paths: &[PathBuf]) -> (Vec<Input>, Vec<String>) {
+/// All inputs under the paths, by path, and what could not be looked into. Sizes, for those met in
+/// a folder, only where `with_sizes`: asking for each takes as long as opening it.
+pub(crate) fn find(paths: &[PathBuf], with_sizes: bool) -> (Vec<Input>, Vec<String>) {
     let (mut inputs, mut faults) = (Vec::new(), Vec::new());
     for path in paths {
         if is_stdin(path) {
@@ -38,24 +38,30 @@ pub(crate) fn find(paths: &[PathBuf]) -> (Vec<Input>, Vec<String>) {
             continue;
         }
         match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => walk(path, &mut inputs, &mut faults),
+            Ok(metadata) if metadata.is_dir() => walk(path, with_sizes, &mut inputs, &mut faults),
             Ok(metadata) => {
                 inputs.push(Input { path: path.clone(), bytes: metadata.len(), is_meant: true });
             }
             Err(error) => faults.push(format!("{}: cannot be read: {error}", path.display())),
         }
     }
-    inputs.sort_by(|a, b| (b.bytes, &a.path).cmp(&(a.bytes, &b.path)));
+    inputs.sort_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
     inputs.dedup_by(|a, b| a.path == b.path);
     (inputs, faults)
 }
 
-fn walk(folder: &Path, inputs: &mut Vec<Input>, faults: &mut Vec<String>) {
+fn walk(
+    folder: &Path,
+    with_sizes: bool,
+    inputs: &mut Vec<Input>,
+    faults: &mut Vec<String>,
+) {
     for entry in WalkDir::new(folder).follow_links(true) {
         match entry {
             // Pipes and devices met in a folder may never end.
             Ok(entry) if entry.file_type().is_file() => {
-                let bytes = entry.metadata().map_or(0, |metadata| metadata.len());
+                let metadata = with_sizes.then(|| entry.metadata().ok()).flatten();
+                let bytes = metadata.map_or(0, |metadata| metadata.len());
                 let is_meant = says_log(entry.path());
                 inputs.push(Input { path: entry.into_path(), bytes, is_meant });
             }

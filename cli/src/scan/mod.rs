@@ -9,7 +9,7 @@ mod progress;
 mod summary;
 mod worker;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicUsize;
 use std::thread;
@@ -30,7 +30,7 @@ use crate::setup::{self, Setup};
 /// Runs the command; the exit status, or why nothing could be scanned.
 pub(crate) fn run(options: &ScanOptions) -> anyhow::Result<u8> {
     let setup = setup::load(options)?;
-    let (inputs, mut faults) = inputs::find(&options.paths);
+    let (inputs, mut faults) = inputs::find(&options.paths, io::stderr().is_terminal());
     let threads = options.threads.map_or_else(thread::available_parallelism, Ok);
     let threads = threads.map_or(1, NonZeroUsize::get).min(inputs.len().max(1));
     let (ledger, mut summary) = read(&inputs, &setup, threads);

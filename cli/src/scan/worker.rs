@@ -54,13 +54,13 @@ impl Worker<'_> {
         // A panic while reading is the input's fault too, and must not cost the others.
         let result = catch_unwind(AssertUnwindSafe(|| self.read(input, progress, &mut outcome)));
         let fault = match result {
+            Ok(result) if !input.is_meant && is_no_log(&result, &outcome) => {
+                self.summary.passed_over.push(input.path.display().to_string());
+                return;
+            }
             Ok(Ok(extent)) => {
                 self.summary.text_bytes += extent.text_bytes;
                 None
-            }
-            Ok(Err(error)) if is_no_log(&error) && outcome.records == 0 && !input.is_meant => {
-                self.summary.passed_over.push(input.path.display().to_string());
-                return;
             }
             Ok(Err(error)) => Some(describe(&error)),
             Err(_) => {
@@ -111,9 +111,14 @@ impl Worker<'_> {
     }
 }
 
-/// Whether an input may simply be something else than a log.
-fn is_no_log(error: &ReadError) -> bool {
-    matches!(error, ReadError::NotJson | ReadError::Truncated { .. })
+/// Whether an input is text with not one record in it, and so may simply be something else than a
+/// log.
+fn is_no_log(result: &Result<Extent, ReadError>, outcome: &Outcome) -> bool {
+    outcome.records == 0
+        && match result {
+            Ok(_) => outcome.rejected.contains_key(&Why::NotJson),
+            Err(error) => matches!(error, ReadError::NotJson | ReadError::Truncated { .. }),
+        }
 }
 
 /// Records that could not be parsed are input that was not read. Records of unknown logs were.

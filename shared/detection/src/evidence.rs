@@ -152,7 +152,8 @@ impl Entry {
     pub const BYTES: usize = 32;
 
     /// The entry of a call that happened at `time`.
-    pub fn of_call(activity: &ApiActivity<'_>, time: Timestamp, principal: Option<u64>) -> Self {
+    pub fn of_call(activity: &ApiActivity<'_>, time: Timestamp) -> Self {
+        let principal = principal_hash(activity.cloud, activity.actor.uid.as_deref());
         let service = hash::of_parts_ignoring_case(&[&activity.service]);
         Self::new(&Fields {
             time,
@@ -346,7 +347,7 @@ pub(crate) mod tests {
         activity.read_only = true;
         activity.console_session = true;
         let principal = principal_hash(Cloud::Aws, activity.actor.uid.as_deref());
-        let entry = Entry::of_call(&activity, activity.time.unwrap(), principal);
+        let entry = Entry::of_call(&activity, activity.time.unwrap());
         assert_eq!(entry.as_bytes()[..10], [1, 1, 0x9c, 0xad, 0xdd, 0x7e, 0x5b, 5, 1, 3]);
         assert_eq!(Entry::from_bytes(entry.as_bytes()), Some(entry));
         assert_eq!(entry.time(), activity.time.unwrap());
@@ -372,8 +373,8 @@ pub(crate) mod tests {
 
     #[test]
     fn order_is_that_of_time() {
-        let early = Entry::of_call(&call("z", 1000, Outcome::Denied), Timestamp::from_millis(1000).unwrap(), None);
-        let late = Entry::of_call(&call("a", 2000, Outcome::Success), Timestamp::from_millis(2000).unwrap(), None);
+        let early = Entry::of_call(&call("z", 1000, Outcome::Denied), Timestamp::from_millis(1000).unwrap());
+        let late = Entry::of_call(&call("a", 2000, Outcome::Success), Timestamp::from_millis(2000).unwrap());
         assert!(early < late);
     }
 }

@@ -1,6 +1,8 @@
 //! The observe step, first half: which calls are evidence, and of what.
 
-use std::net::IpAddr;
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
 
 use crate::activity::{ApiActivity, Outcome};
 use crate::detections::is_accused;
@@ -10,7 +12,7 @@ use crate::policy::Policy;
 use crate::sample::Sample;
 use crate::source::{LedgerKey, Source};
 use crate::timestamp::{Day, Timestamp};
-use crate::{hash, view};
+use crate::view;
 
 /// How far ahead of now an event may be dated. One forged date would otherwise put all real evidence
 /// of a source past its horizon.
@@ -38,11 +40,13 @@ pub struct Observer {
     /// Hashes of (source, principal, day), each in the one place it may be in. Forgetting one makes
     /// the same evidence be written again, which changes nothing.
     remembered: Vec<u64>,
+    /// Of this observer alone: what it makes is stored nowhere.
+    hasher: RandomState,
 }
 
 impl Default for Observer {
     fn default() -> Self {
-        Self { remembered: vec![0; REMEMBERED] }
+        Self { remembered: vec![0; REMEMBERED], hasher: RandomState::default() }
     }
 }
 
@@ -64,35 +68,30 @@ impl Observer {
             return None;
         }
         let operation = operation_hash(&activity.operation);
-        let principal = || principal_hash(activity.cloud, activity.actor.uid.as_deref());
         if is_evidence(activity, operation, intelligence, policy) {
             let address = address(&activity.source);
-            let entry = Entry::of_call(activity, time, principal());
+            let entry = Entry::of_call(activity, time);
             let call = Some((entry, Sample::of(activity, time, &address)));
             return Some(Observation { key: activity.source.ledger_key()?, call, seen: None });
         }
         if activity.outcome != Outcome::Success || view::needs_no_permission(operation) {
             return None;
         }
-        let seen = self.first_seen(activity, principal()?, time.day())?;
+        let seen = self.first_seen(activity, time.day())?;
         Some(Observation { key: activity.source.ledger_key()?, call: None, seen: Some(seen) })
     }
 
     /// The entry that says so, unless it is remembered to have been made.
-    fn first_seen(
-        &mut self,
-        activity: &ApiActivity<'_>,
-        principal: u64,
-        day: Day,
-    ) -> Option<Entry> {
-        let mark = mark(&activity.source, principal, day);
+    fn first_seen(&mut self, activity: &ApiActivity<'_>, day: Day) -> Option<Entry> {
+        let uid = activity.actor.uid.as_deref()?;
+        let mark = self.hasher.hash_one((&activity.source, activity.cloud, uid, day));
         let at = usize::try_from(mark).unwrap_or_default() % REMEMBERED;
         let place = self.remembered.get_mut(at)?;
         if *place == mark {
             return None;
         }
         *place = mark;
-        Some(Entry::of_seen(activity.cloud, principal, day))
+        Some(Entry::of_seen(activity.cloud, principal_hash(activity.cloud, Some(uid))?, day))
     }
 }
 
@@ -130,31 +129,3 @@ fn address<'a>(source: &'a Source<'_>) -> std::borrow::Cow<'a, str> {
     }
 }
 
-/// Tells sources and days apart within one observer's memory; stored nowhere.
-fn mark(source: &Source<'_>, principal: u64, day: Day) -> u64 {
-    let day = u64::from(day.number());
-    match source {
-        Source::Public(ip) => hash::of_numbers("", &[upper(*ip), lower(*ip), principal, day]),
-        Source::Private { ip, scope } => {
-            hash::of_numbers(scope, &[upper(*ip), lower(*ip), principal, day])
-        }
-        Source::Service(text) | Source::Unrecognized(text) => {
-            hash::of_numbers(text, &[principal, day])
-        }
-        Source::Absent => 0,
-    }
-}
-
-fn upper(ip: IpAddr) -> u64 {
-    match ip {
-        IpAddr::V4(_) => 0,
-        IpAddr::V6(ip) => u64::try_from(ip.to_bits() >> 64).unwrap_or_default(),
-    }
-}
-
-fn lower(ip: IpAddr) -> u64 {
-    match ip {
-        IpAddr::V4(ip) => u64::from(ip.to_bits()),
-        IpAddr::V6(ip) => u64::try_from(ip.to_bits() & u128::from(u64::MAX)).unwrap_or_default(),
-    }
-}

@@ -104,7 +104,8 @@ mod tests {
     fn entry(time: i64, principal: u64, operation: &str, outcome: Outcome) -> Entry {
         let mut activity = call(&format!("{time}/{principal}/{operation}"), time, outcome);
         activity.operation = operation.to_owned().into();
-        Entry::of_call(&activity, activity.time.unwrap(), Some(principal))
+        activity.actor.uid = Some(principal.to_string().into());
+        Entry::of_call(&activity, activity.time.unwrap())
     }
 
     const SMALL: Bounds =

@@ -178,20 +178,25 @@ fn role<'a>(identity: &Identity<'a>, account: &str, region: &str) -> Actor<'a> {
         Some((_, session)) => session,
         None => identity.principal_id.as_str().split_once(':').map_or("", |(_, session)| session),
     };
-    let suffix = if is_persons_session(identity, role_name, session) { session } else { "" };
+    let is_person = is_persons_session(identity, role_name, session);
     // IAM leaves the path of a role out of the ARNs of its sessions, so here it is left out always.
     let has_path = stated_role.matches('/').nth(1).is_some();
-    let uid = if !stated_role.is_empty() && !has_path && suffix.is_empty() {
-        Some(stated_role.clone())
+    let uid = if is_person && !assumed.is_empty() {
+        Some(arn.clone())
     } else if role_name.is_empty() {
         // Not even a role: what remains of the principal is its id without the session.
         let id = identity.principal_id.as_str().split(':').next().unwrap_or_default();
         (!id.is_empty()).then(|| Cow::Owned(id.to_owned()))
+    } else if !is_person && !stated_role.is_empty() && !has_path {
+        Some(stated_role.clone())
     } else {
         let account = stated_role.split(':').nth(4).unwrap_or(account);
-        let slash = if suffix.is_empty() { "" } else { "/" };
         let partition = partition(identity, region);
-        Some(format!("arn:{partition}:iam::{account}:role/{role_name}{slash}{suffix}").into())
+        Some(Cow::Owned(if is_person {
+            format!("arn:{partition}:sts::{account}:assumed-role/{role_name}/{session}")
+        } else {
+            format!("arn:{partition}:iam::{account}:role/{role_name}")
+        }))
     };
     let name = if assumed.is_empty() {
         (!role_name.is_empty()).then(|| Cow::Owned(role_name.to_owned()))
@@ -387,29 +392,30 @@ mod tests {
     #[test]
     fn sessions() {
         let plain = "arn:aws:iam::111111111111:role/app";
+        let sts = "arn:aws:sts::111111111111:assumed-role/";
         let sso =
             "arn:aws:iam::111111111111:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_1";
         let web = r#","webIdFederationData":{"federatedProvider":"idp","attributes":{}}"#;
         for (issuer, assumed, context, uid) in [
             (plain, "app/i-0123", "", plain.to_owned()),
             (plain, "app/i-0123", r#","webIdFederationData":{}"#, plain.to_owned()),
-            (plain, "app/dave@example.com", "", format!("{plain}/dave@example.com")),
-            (plain, "app/dave", web, format!("{plain}/dave")),
+            (plain, "app/dave@example.com", "", format!("{sts}app/dave@example.com")),
+            (plain, "app/dave", web, format!("{sts}app/dave")),
             (plain, "app/botocore-session-1", web, plain.to_owned()),
             (plain, "app/1700000000", web, plain.to_owned()),
-            (plain, "app/dave", r#","sourceIdentity":"dave""#, format!("{plain}/dave")),
+            (plain, "app/dave", r#","sourceIdentity":"dave""#, format!("{sts}app/dave")),
             ("", "app/i-0123", "", plain.to_owned()),
             (
                 sso,
                 "AWSReservedSSO_Admin_1/erin",
                 "",
-                "arn:aws:iam::111111111111:role/AWSReservedSSO_Admin_1/erin".to_owned(),
+                format!("{sts}AWSReservedSSO_Admin_1/erin"),
             ),
             (
                 "",
                 "AWSReservedSSO_Admin_1/1234",
                 "",
-                "arn:aws:iam::111111111111:role/AWSReservedSSO_Admin_1/1234".to_owned(),
+                format!("{sts}AWSReservedSSO_Admin_1/1234"),
             ),
         ] {
             let json = format!(
