@@ -1,8 +1,21 @@
-//! Stories: made-up calls that several test suites share.
+//! What several test suites share: made-up calls, and a scan of files without the command around it.
+
+use std::error::Error;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use callerwatch_detection::activity::{Actor, ActorKind, ApiActivity, Cloud, Outcome};
+use callerwatch_detection::alert::Alert;
+use callerwatch_detection::decide;
+use callerwatch_detection::intelligence::Intelligence;
+use callerwatch_detection::ledger::MemoryLedger;
+use callerwatch_detection::observe::Observer;
+use callerwatch_detection::policy::Policy;
 use callerwatch_detection::source::Source;
 use callerwatch_detection::timestamp::Timestamp;
+use callerwatch_sources::{Buffers, Event, Reading};
+use walkdir::WalkDir;
 
 /// 2026-03-02T08:00:00Z, in milliseconds.
 pub const START: i64 = 1_772_438_400_000;
@@ -41,4 +54,60 @@ pub fn call(
         read_only: !login,
         console_session: false,
     }
+}
+
+/// Something in the folder `shared` beside the checkout, which developers have and users do not.
+/// Where it is missing, says aloud what goes untested.
+pub fn beside_checkout(path: &str, untested: &str) -> Option<PathBuf> {
+    let found = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared").join(path);
+    if let Ok(found) = found.canonicalize() {
+        return Some(found);
+    }
+    // Straight to the stream: what a passing test prints by macro is thrown away.
+    let line = format!("NOT TESTED: {untested}: there is no {}", found.display());
+    let _ = writeln!(io::stderr(), "{line}");
+    None
+}
+
+/// The files of a folder, at any depth, whose names end so, in order.
+pub fn files_under(folder: &Path, ends: &[&str]) -> Vec<PathBuf> {
+    let files = WalkDir::new(folder).sort_by_file_name().into_iter();
+    files
+        .filter_map(|entry| Some(entry.ok()?.into_path()))
+        .filter(|path| path.is_file() && ends.iter().any(|end| is_named(path, end)))
+        .collect()
+}
+
+fn is_named(path: &Path, end: &str) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(end.as_bytes()))
+}
+
+/// The alerts that files make under the default policy. `watch` is shown every event.
+///
+/// # Errors
+///
+/// When a file cannot be wholly read.
+pub fn scan(
+    files: &[PathBuf],
+    intelligence: &Intelligence,
+    watch: &mut dyn FnMut(&Event<'_>),
+) -> Result<Vec<Alert>, Box<dyn Error + Send + Sync>> {
+    let policy = Policy::default();
+    let (mut observer, mut ledger) = (Observer::default(), MemoryLedger::default());
+    let mut buffers = Buffers::new();
+    for path in files {
+        let mut file = File::open(path)?;
+        let mut sink = |event: Event<'_>| {
+            watch(&event);
+            if let Event::Reading(Reading::Activity(call)) = event
+                && let Some(observation) = observer.observe(&call, intelligence, &policy, None)
+            {
+                ledger.add(observation);
+            }
+        };
+        callerwatch_sources::read(&mut file, &mut buffers, &mut sink)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    let sources = ledger.into_sources().into_iter();
+    Ok(sources.flat_map(|(key, ledger)| decide(&key, ledger, intelligence, &policy)).collect())
 }
