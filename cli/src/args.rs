@@ -87,7 +87,6 @@ impl FromStr for ListOption {
 
 fn severity(text: &str) -> Result<Severity, String> {
     let mut all = Severity::ALL.into_iter();
-    all.find(|severity| severity.name().eq_ignore_ascii_case(text)).ok_or_else(|| {
-        "a severity is informational, low, medium, high or critical".to_owned()
-    })
+    all.find(|severity| severity.name().eq_ignore_ascii_case(text))
+        .ok_or_else(|| "a severity is informational, low, medium, high or critical".to_owned())
 }

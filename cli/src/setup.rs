@@ -56,13 +56,17 @@ pub(crate) fn load(options: &ScanOptions) -> anyhow::Result<Setup> {
         }) {
             Ok(with_countries) => builder = with_countries,
             Err(error) => {
-                faults.push(format!("cannot use the country database {}: {error:#}", file.display()));
+                faults
+                    .push(format!("cannot use the country database {}: {error:#}", file.display()));
             }
         }
     }
     if policy.has_country_rules() && options.country_db.is_none() && faults.is_empty() {
-        faults.push("the policy has rules about countries: say where countries are known from with \
-             --country-db FILE".to_owned());
+        faults.push(
+            "the policy has rules about countries: say where countries are known from with \
+             --country-db FILE"
+                .to_owned(),
+        );
     }
     if !faults.is_empty() {
         bail!("{}", faults.join("\ncallerwatch: "));

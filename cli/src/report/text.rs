@@ -68,7 +68,10 @@ impl<W: Write> Page<W> {
         self.list("sources", met.map(|(what, count)| format!("{what} {count}")))?;
         let lists = setup.intelligence.lists();
         if lists.is_empty() {
-            self.field("lists", "none: give some with --list CATEGORY=FILE to find listed addresses")?;
+            self.field(
+                "lists",
+                "none: give some with --list CATEGORY=FILE to find listed addresses",
+            )?;
         }
         for list in lists {
             let refused = match list.refused {
@@ -115,8 +118,11 @@ impl<W: Write> Page<W> {
         for alert in alerts {
             *by_severity.entry(alert.severity).or_default() += 1;
         }
-        let counts: Vec<String> =
-            by_severity.iter().rev().map(|(severity, count)| format!("{count} {severity}")).collect();
+        let counts: Vec<String> = by_severity
+            .iter()
+            .rev()
+            .map(|(severity, count)| format!("{count} {severity}"))
+            .collect();
         match alerts.len() {
             0 => writeln!(self.out, "{BOLD}No alerts.{BOLD:#}"),
             1 => writeln!(self.out, "{BOLD}1 alert:{BOLD:#} {}", counts.join(", ")),
@@ -133,12 +139,17 @@ impl<W: Write> Page<W> {
         for (index, reason) in alert.reasons.iter().enumerate() {
             self.field(if index == 0 { "why" } else { "" }, &plain(&reason.to_string()))?;
         }
+        let sum: i32 = alert.reasons.iter().map(|reason| reason.points).sum();
+        if sum != i32::from(alert.score) {
+            self.field("", &format!("{sum:+} in all, kept within 0 to 100"))?;
+        }
         let findings: Vec<&str> = alert.findings.iter().map(|it| it.detection.id).collect();
         self.field("found", &findings.join(", "))?;
         self.field("who", &who(alert))?;
         self.field("what", &what(alert))?;
         self.field("where", &whence(alert))?;
-        let calls = if alert.calls == 1 { "1 call".to_owned() } else { format!("{} calls", alert.calls) };
+        let calls =
+            if alert.calls == 1 { "1 call".to_owned() } else { format!("{} calls", alert.calls) };
         self.field("when", &format!("{} to {}, {calls}", alert.first, alert.last))?;
         if let Some(leading) = alert.findings.first() {
             self.field("do", leading.detection.runbook)?;
@@ -196,7 +207,11 @@ fn who(alert: &Alert) -> String {
     });
     let mut text = named(names, count);
     if has_hidden {
-        text.push_str(if count == 0 { "not told by the cloud" } else { ", and some the cloud hides" });
+        text.push_str(if count == 0 {
+            "not told by the cloud"
+        } else {
+            ", and some the cloud hides"
+        });
     }
     text + among(alert)
 }
@@ -210,9 +225,8 @@ fn what(alert: &Alert) -> String {
         *operations.entry(key).or_default() += 1;
     }
     let count = operations.len();
-    let operations = operations.into_iter().map(|((operation, outcome), _)| {
-        format!("{operation}: {outcome}")
-    });
+    let operations =
+        operations.into_iter().map(|((operation, outcome), _)| format!("{operation}: {outcome}"));
     named(operations, count) + among(alert)
 }
 
@@ -235,7 +249,9 @@ fn whence(alert: &Alert) -> String {
     let mut accounts: Vec<String> = alert
         .samples
         .iter()
-        .filter_map(|sample| Some(format!("{} {}", sample.cloud, brief(sample.account.as_deref()?))))
+        .filter_map(|sample| {
+            Some(format!("{} {}", sample.cloud, brief(sample.account.as_deref()?)))
+        })
         .collect();
     accounts.sort_unstable();
     accounts.dedup();

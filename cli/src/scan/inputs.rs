@@ -50,12 +50,7 @@ pub(crate) fn find(paths: &[PathBuf], with_sizes: bool) -> (Vec<Input>, Vec<Stri
     (inputs, faults)
 }
 
-fn walk(
-    folder: &Path,
-    with_sizes: bool,
-    inputs: &mut Vec<Input>,
-    faults: &mut Vec<String>,
-) {
+fn walk(folder: &Path, with_sizes: bool, inputs: &mut Vec<Input>, faults: &mut Vec<String>) {
     for entry in WalkDir::new(folder).follow_links(true) {
         match entry {
             // Pipes and devices met in a folder may never end.

@@ -87,11 +87,10 @@ fn tell(summary: &Summary) -> io::Result<()> {
 }
 
 fn status(summary: &Summary, alerts: &[Alert], fail_on: Option<Severity>) -> u8 {
-    if !summary.faults.is_empty() {
-        EXIT_FAULT
-    } else if fail_on.is_some_and(|least| alerts.iter().any(|alert| alert.severity >= least)) {
-        1
-    } else {
-        0
+    let is_met = fail_on.is_some_and(|least| alerts.iter().any(|alert| alert.severity >= least));
+    match (summary.faults.is_empty(), is_met) {
+        (false, _) => EXIT_FAULT,
+        (true, true) => 1,
+        (true, false) => 0,
     }
 }

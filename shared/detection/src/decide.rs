@@ -33,3 +33,101 @@ pub fn decide(
         .filter_map(|of_day| Alert::of(&view, of_day.to_vec(), &ledger.samples))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detections::check::ledgers;
+    use crate::intelligence::Category;
+
+    /// The alerts of a story: title, score and reasons, findings, calls and how many were sampled.
+    fn told(intelligence: &Intelligence, policy: &str, story: &str) -> Vec<String> {
+        let policy = Policy::parse(policy).unwrap();
+        let ledgers = ledgers(intelligence, &policy, story).into_iter();
+        let alerts = ledgers.flat_map(|(key, it)| decide(&key, it, intelligence, &policy));
+        alerts
+            .map(|alert| {
+                let reasons: Vec<_> = alert.reasons.iter().map(ToString::to_string).collect();
+                let ids: Vec<_> = alert.findings.iter().map(|it| it.detection.id).collect();
+                format!(
+                    "{} | {} {} = {} | {} | {} calls, {} sampled",
+                    alert.title(),
+                    alert.severity,
+                    alert.score,
+                    reasons.join(", "),
+                    ids.join(" "),
+                    alert.calls,
+                    alert.samples.len()
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_brute_force_that_succeeds_is_one_alert() {
+        assert_eq!(
+            told(&Intelligence::default(), "", "12 fail alice every 20s; 1 login alice"),
+            [concat!(
+                "1 sign-in after 12 failures from 203.0.113.7 | Medium 40 = +40 sign-in after 12 ",
+                "failures, from an address new to the principal | login-after-failures ",
+                "login-failures | 13 calls, 12 sampled"
+            )]
+        );
+    }
+
+    #[test]
+    fn what_is_known_of_the_address_adds_up() {
+        let list = b"203.0.113.0/24\t6\n";
+        let lists = Intelligence::builder().list("ipsum", Category::Malicious, list).unwrap().build();
+        let policy = "critical_assets = [\"prod-*\"]\n[[trusted_networks]]\nname = \"HQ\"\nnetworks \
+                      = [\"203.0.113.0/24\"]";
+        assert_eq!(
+            told(&lists, policy, "10 fail alice every 1s; 1 ok root"),
+            [concat!(
+                "11 AWS API calls from a malicious IP address (203.0.113.7) | Critical 100 = +40 ",
+                "burst of failed sign-ins: 1 of 2 accounts here only failed, +40 listed: malicious ",
+                "(ipsum, 6 lists), +25 a call succeeded, +20 critical asset prod-*, +15 root, -30 ",
+                "trusted network HQ | listed-source login-failures | 11 calls, 11 sampled"
+            )]
+        );
+        assert_eq!(
+            told(&lists, policy, "1 fail root"),
+            [concat!(
+                "1 AWS API call from a malicious IP address (203.0.113.7) | Informational 0 = +10 ",
+                "listed: malicious (ipsum, 6 lists); nothing it called succeeded, -30 trusted ",
+                "network HQ | listed-source | 1 calls, 1 sampled"
+            )]
+        );
+    }
+
+    #[test]
+    fn each_day_is_an_alert_of_its_own() {
+        let story = "10 fail alice every 1s; after 80000s 10 fail alice every 1s";
+        let uids = |story| {
+            let policy = Policy::default();
+            let intelligence = Intelligence::default();
+            let ledgers = ledgers(&intelligence, &policy, story).into_iter();
+            let alerts = ledgers.flat_map(|(key, it)| decide(&key, it, &intelligence, &policy));
+            alerts.map(|alert| (alert.day.to_string(), alert.uid)).collect::<Vec<_>>()
+        };
+        let both = uids(story);
+        assert_eq!(both.len(), 2);
+        assert_ne!(both[0].1, both[1].1);
+        assert_eq!(uids("10 fail alice every 1s"), both[..1]);
+    }
+
+    #[test]
+    fn detections_can_be_switched_off() {
+        let off = "[detections.login-failures]\nenabled = false";
+        assert_eq!(told(&Intelligence::default(), off, "10 fail alice every 1s"), [""; 0]);
+        let higher = "[detections.login-failures]\nfailures = 11";
+        assert_eq!(told(&Intelligence::default(), higher, "10 fail alice every 1s"), [""; 0]);
+    }
+
+    #[test]
+    fn nothing_to_tell() {
+        for story in ["", "100 ok a,b,c every 1s", "4 fail alice every 1s; 1 login alice"] {
+            assert_eq!(told(&Intelligence::default(), "", story), [""; 0], "{story}");
+        }
+    }
+}

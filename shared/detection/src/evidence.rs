@@ -373,8 +373,14 @@ pub(crate) mod tests {
 
     #[test]
     fn order_is_that_of_time() {
-        let early = Entry::of_call(&call("z", 1000, Outcome::Denied), Timestamp::from_millis(1000).unwrap());
-        let late = Entry::of_call(&call("a", 2000, Outcome::Success), Timestamp::from_millis(2000).unwrap());
+        let early = Entry::of_call(
+            &call("z", 1000, Outcome::Denied),
+            Timestamp::from_millis(1000).unwrap(),
+        );
+        let late = Entry::of_call(
+            &call("a", 2000, Outcome::Success),
+            Timestamp::from_millis(2000).unwrap(),
+        );
         assert!(early < late);
     }
 }

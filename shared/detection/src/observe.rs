@@ -128,4 +128,3 @@ fn address<'a>(source: &'a Source<'_>) -> std::borrow::Cow<'a, str> {
         Source::Absent => "".into(),
     }
 }
-

@@ -148,10 +148,14 @@ mod tests {
     use super::*;
 
     fn sample(time: i64, kind: Kind, principal: u8) -> Sample {
-        let mut activity =
-            crate::evidence::tests::call(&format!("e-{time}"), time, crate::activity::Outcome::Success);
+        let mut activity = crate::evidence::tests::call(
+            &format!("e-{time}"),
+            time,
+            crate::activity::Outcome::Success,
+        );
         activity.actor.uid = Some(format!("p-{principal}").into());
-        let mut sample = Sample::of(&activity, Timestamp::from_millis(time).unwrap(), "203.0.113.7");
+        let mut sample =
+            Sample::of(&activity, Timestamp::from_millis(time).unwrap(), "203.0.113.7");
         sample.kind = kind;
         sample
     }
@@ -178,9 +182,12 @@ mod tests {
 
     #[test]
     fn every_kind_is_told() {
-        let mut samples: Vec<Sample> =
-            (0..900).map(|n| sample(n, Kind::LoginSucceeded, u8::try_from(n % 250).unwrap())).collect();
-        samples.extend((900..930).map(|n| sample(n, Kind::LoginFailed, u8::try_from(n % 25).unwrap())));
+        let mut samples: Vec<Sample> = (0..900)
+            .map(|n| sample(n, Kind::LoginSucceeded, u8::try_from(n % 250).unwrap()))
+            .collect();
+        samples.extend(
+            (900..930).map(|n| sample(n, Kind::LoginFailed, u8::try_from(n % 25).unwrap())),
+        );
         keep_best(&mut samples);
         assert_eq!(samples.len(), SAMPLES_PER_DAY);
         let failed: Vec<_> = samples.iter().filter(|it| it.kind == Kind::LoginFailed).collect();

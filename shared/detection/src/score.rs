@@ -102,7 +102,8 @@ mod tests {
 
     #[test]
     fn sums_are_kept_in_bounds() {
-        let reasons = |points: &[i32]| points.iter().map(|p| Reason::new(*p, "")).collect::<Vec<_>>();
+        let reasons =
+            |points: &[i32]| points.iter().map(|p| Reason::new(*p, "")).collect::<Vec<_>>();
         for (points, score, severity) in [
             (&[][..], 0, Severity::Informational),
             (&[20, -30], 0, Severity::Informational),

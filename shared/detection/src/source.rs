@@ -115,9 +115,7 @@ impl LedgerKey {
     pub fn public_address(&self) -> Option<IpAddr> {
         match self {
             Self::V4(ip) => Some(IpAddr::V4(*ip)),
-            Self::V6Net(upper) => {
-                Some(IpAddr::V6(Ipv6Addr::from_bits(u128::from(*upper) << 64)))
-            }
+            Self::V6Net(upper) => Some(IpAddr::V6(Ipv6Addr::from_bits(u128::from(*upper) << 64))),
             Self::Private { .. } | Self::Unrecognized(_) => None,
         }
     }
@@ -144,14 +142,13 @@ fn parse_address(text: &str) -> Option<IpAddr> {
     if text.len() > 64 {
         return None;
     }
-    let ip = text
-        .parse()
-        .or_else(|_| text.parse().map(|socket: SocketAddr| socket.ip()))
-        .or_else(|_| {
+    let ip = text.parse().or_else(|_| text.parse().map(|socket: SocketAddr| socket.ip())).or_else(
+        |_| {
             let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
             let bare = bare.split_once('%').map_or(bare, |(address, _zone)| address);
             bare.parse().map(IpAddr::V6)
-        });
+        },
+    );
     ip.ok().map(|ip| ip.to_canonical())
 }
 

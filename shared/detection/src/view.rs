@@ -49,8 +49,7 @@ impl<'a> View<'a> {
         let mut successes: Vec<_> = entries.iter().filter_map(success).collect();
         successes.sort_unstable();
         let is_ordinary = |entry: &&Entry| !policy.is_privileged(entry.operation());
-        let mut ordinary: Vec<_> =
-            entries.iter().filter(is_ordinary).filter_map(success).collect();
+        let mut ordinary: Vec<_> = entries.iter().filter(is_ordinary).filter_map(success).collect();
         ordinary.sort_unstable();
         let (seen, calls) = entries.into_iter().partition(|entry| entry.kind() == Kind::Seen);
         Self { key, calls, seen, intelligence, policy, successes, ordinary }

@@ -158,7 +158,10 @@ impl<'de, T: Lenient + Deserialize<'de>> Deserialize<'de> for List<T> {
                 let one = T::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
                 Ok(List(if one.is_empty() { Vec::new() } else { vec![one] }))
             }
-            fn visit_borrowed_str<E: serde::de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
+            fn visit_borrowed_str<E: serde::de::Error>(
+                self,
+                text: &'de str,
+            ) -> Result<Self::Value, E> {
                 let one = T::deserialize(serde::de::value::BorrowedStrDeserializer::new(text))?;
                 Ok(List(if one.is_empty() { Vec::new() } else { vec![one] }))
             }
@@ -400,7 +403,8 @@ mod tests {
         ] {
             assert_eq!(read(json).list.0.len(), codes, "{json}");
         }
-        let long = format!(r#"{{"list":[{}],"name":"after"}}"#, vec![r#"{"code":"1"}"#; 999].join(","));
+        let long =
+            format!(r#"{{"list":[{}],"name":"after"}}"#, vec![r#"{"code":"1"}"#; 999].join(","));
         assert_eq!(read(&long).list.0.len(), LIST_MAX);
         assert_eq!(read(&long).name.as_str(), "after");
     }

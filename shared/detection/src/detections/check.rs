@@ -5,18 +5,18 @@
 //! `after Ns` before a part moves it too. With several names each round is one event of each. `-` is
 //! a principal the cloud hides. Verbs: `fail`, `login`, `mfa` (right password, then stopped), `ok`,
 //! `priv`, `whoami`, `anonymous`, `throttled`, `denied` and `page` (a console page's read); the last
-//! two may say `/OPERATIONSxSERVICES`. `azure:` or `gcp:` before a verb names the cloud.
+//! two may say `/OPERATIONSxSERVICES`. `root` is the owner of an account; `ok` and `priv` touch
+//! `prod-database`. `azure:` or `gcp:` before a verb names the cloud.
 
 use crate::activity::{ActorKind, ApiActivity, Cloud, Outcome};
 use crate::detections::DETECTIONS;
 use crate::evidence::tests::call;
 use crate::intelligence::{Category, Intelligence};
-use crate::ledger::MemoryLedger;
+use crate::ledger::{MemoryLedger, SourceLedger};
 use crate::observe::Observer;
 use crate::policy::Policy;
 use crate::score::Severity;
 use crate::source::LedgerKey;
-use crate::timestamp::Timestamp;
 use crate::view::View;
 
 /// 2026-03-02T08:00:00Z.
@@ -57,7 +57,12 @@ pub(crate) fn check_with(
     }
 }
 
-fn found(detection: &str, intelligence: &Intelligence, policy: &Policy, story: &str) -> String {
+/// The ledgers that a story makes.
+pub(crate) fn ledgers(
+    intelligence: &Intelligence,
+    policy: &Policy,
+    story: &str,
+) -> Vec<(LedgerKey, SourceLedger)> {
     let mut ledger = MemoryLedger::default();
     let mut observer = Observer::default();
     for activity in tell(story) {
@@ -65,9 +70,13 @@ fn found(detection: &str, intelligence: &Intelligence, policy: &Policy, story: &
             ledger.add(observation);
         }
     }
+    ledger.into_sources()
+}
+
+fn found(detection: &str, intelligence: &Intelligence, policy: &Policy, story: &str) -> String {
     let detection = DETECTIONS.iter().find(|it| it.id == detection).unwrap();
     let mut lines = Vec::new();
-    for (key, ledger) in ledger.into_sources() {
+    for (key, ledger) in ledgers(intelligence, policy, story) {
         let view = View::new(&key, ledger.entries, intelligence, policy);
         for finding in (detection.find)(&view) {
             let score = finding.score();
@@ -79,7 +88,7 @@ fn found(detection: &str, intelligence: &Intelligence, policy: &Policy, story: &
 }
 
 /// The calls of a story, from 203.0.113.7.
-pub(crate) fn tell(story: &str) -> Vec<ApiActivity<'static>> {
+fn tell(story: &str) -> Vec<ApiActivity<'static>> {
     let mut now = START;
     let mut activities = Vec::new();
     for part in story.split(';').map(str::trim).filter(|part| !part.is_empty()) {
@@ -132,6 +141,7 @@ fn event(verb: &str, name: &str, round: usize, uid: usize, time: i64) -> ApiActi
         "priv" => "CreateAccessKey".into(),
         "whoami" => "GetCallerIdentity".into(),
         "denied" | "page" => format!("Describe{operation}").into(),
+        "ok" => "DescribeInstances".into(),
         _ => activity.operation,
     };
     if matches!(verb, "denied" | "page") {
@@ -139,18 +149,12 @@ fn event(verb: &str, name: &str, round: usize, uid: usize, time: i64) -> ApiActi
     }
     activity.read_only = matches!(verb, "denied" | "page");
     activity.console_session = verb == "page";
+    if name == "root" {
+        activity.actor.kind = ActorKind::Root;
+    }
+    activity.resource = matches!(verb, "ok" | "priv").then(|| "prod-database".into());
     if verb == "anonymous" {
         activity.actor.kind = ActorKind::Anonymous;
     }
     activity
-}
-
-/// The key of every story.
-pub(crate) fn key() -> LedgerKey {
-    LedgerKey::of_public("203.0.113.7".parse().unwrap())
-}
-
-/// An instant so many seconds into a story.
-pub(crate) fn at(secs: i64) -> Timestamp {
-    Timestamp::from_millis(START + 1000 * secs).unwrap()
 }

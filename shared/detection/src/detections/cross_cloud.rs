@@ -41,7 +41,8 @@ struct Alone {
 
 fn find(view: &View<'_>) -> Vec<Finding> {
     let mut alone: Vec<Alone> = Vec::new();
-    let clouds = Cloud::ALL.into_iter().filter(|cloud| view.calls.iter().any(|it| it.cloud() == *cloud));
+    let clouds =
+        Cloud::ALL.into_iter().filter(|cloud| view.calls.iter().any(|it| it.cloud() == *cloud));
     let clouds: Vec<Cloud> = clouds.collect();
     if clouds.len() < 2 {
         return Vec::new();
@@ -62,8 +63,9 @@ fn find(view: &View<'_>) -> Vec<Finding> {
 
 fn of_cloud_alone(view: &View<'_>, cloud: Cloud) -> Vec<Alone> {
     let part = view.of_cloud(cloud);
-    let places: Vec<usize> =
-        (0..view.calls.len()).filter(|at| view.calls.get(*at).is_some_and(|it| it.cloud() == cloud)).collect();
+    let places: Vec<usize> = (0..view.calls.len())
+        .filter(|at| view.calls.get(*at).is_some_and(|it| it.cloud() == cloud))
+        .collect();
     let others = DETECTIONS.iter().filter(|it| it.id != DETECTION.id && view.policy.is_enabled(it));
     others
         .flat_map(|detection| (detection.find)(&part))
@@ -122,13 +124,25 @@ mod tests {
 
     #[test]
     fn two_clouds() {
-        check("cross-cloud", &[
-            Row::new("10 fail alice every 1s; 10 azure:fail bob every 1s", "2026-03-02 Low 20: Findings in AWS and Azure"),
-            Row::new("10 fail alice every 1s; after 80000s 10 gcp:fail bob every 1s", "2026-03-03 Low 20: Findings in AWS and GCP"),
-            Row::new("10 fail alice every 1s; after 90000s 10 gcp:fail bob every 1s", ""),
-            Row::new("5 fail alice every 1s; 5 azure:fail bob every 1s", ""),
-            // staff who mistype in both clouds
-            Row::new("1 login alice; 10 fail alice every 1s; 1 azure:login bob; 10 azure:fail bob every 1s", "2026-03-02 Informational 5: Findings in AWS and Azure"),
-        ]);
+        check(
+            "cross-cloud",
+            &[
+                Row::new(
+                    "10 fail alice every 1s; 10 azure:fail bob every 1s",
+                    "2026-03-02 Low 20: Findings in AWS and Azure",
+                ),
+                Row::new(
+                    "10 fail alice every 1s; after 80000s 10 gcp:fail bob every 1s",
+                    "2026-03-03 Low 20: Findings in AWS and GCP",
+                ),
+                Row::new("10 fail alice every 1s; after 90000s 10 gcp:fail bob every 1s", ""),
+                Row::new("5 fail alice every 1s; 5 azure:fail bob every 1s", ""),
+                // staff who mistype in both clouds
+                Row::new(
+                    "1 login alice; 10 fail alice every 1s; 1 azure:login bob; 10 azure:fail bob every 1s",
+                    "2026-03-02 Informational 5: Findings in AWS and Azure",
+                ),
+            ],
+        );
     }
 }

@@ -36,7 +36,10 @@ fn find(view: &View<'_>) -> Vec<Finding> {
         Finding {
             detection: &DETECTION,
             day,
-            headline: format!("{} from {country}", plural(selection.of(&view.calls).count(), "API call")),
+            headline: format!(
+                "{} from {country}",
+                plural(selection.of(&view.calls).count(), "API call")
+            ),
             base: Reason::new(points, format!("country {country} is {verdict}{but}")),
             adds: true,
             weighs_targets: achievement.is_some(),
@@ -45,4 +48,31 @@ fn find(view: &View<'_>) -> Vec<Finding> {
         }
     };
     by_day(view).into_iter().map(finding).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::{Row, check, check_with};
+    use crate::intelligence::Intelligence;
+    use crate::intelligence::country::tests::all_in;
+    use crate::policy::Policy;
+
+    #[test]
+    fn by_policy_and_outcome() {
+        let in_france = Intelligence::builder().countries(all_in("FR")).unwrap().build();
+        let allowed = Policy::parse("[countries]\nallow = [\"DE\"]").unwrap();
+        let denied = Policy::parse("[countries]\ndeny = [\"FR\"]").unwrap();
+        let other = Policy::parse("[countries]\ndeny = [\"US\"]").unwrap();
+        let of = |policy, story, found| {
+            check_with("denied-country", &in_france, policy, &[Row::new(story, found)]);
+        };
+        of(&allowed, "2 ok alice", "2026-03-02 Medium 45: 2 API calls from FR");
+        of(&denied, "1 login alice", "2026-03-02 Medium 45: 1 API call from FR");
+        of(&denied, "3 fail alice", "2026-03-02 Informational 10: 3 API calls from FR");
+        of(&denied, "1 throttled alice", "2026-03-02 Informational 10: 1 API call from FR");
+        of(&other, "2 ok alice", "");
+        of(&Policy::default(), "2 ok alice", "");
+        // no database, no country
+        check("denied-country", &[Row::new("2 ok alice", "")]);
+    }
 }

@@ -131,26 +131,44 @@ mod tests {
 
     #[test]
     fn bursts() {
-        check("error-burst", &[
-            // somebody new, asking the same thing
-            Row::new("15 denied alice every 40s", "2026-03-02 Low 35: 15 denied API calls"),
-            Row::new("14 denied alice every 10s", ""),
-            Row::new("15 denied alice every 43s", ""),
-            // enumeration
-            Row::new("15 denied/10x3 alice every 10s", "2026-03-02 Medium 50: 15 denied API calls"),
-            Row::new("15 denied/9x3 alice every 10s", "2026-03-02 Low 35: 15 denied API calls"),
-            Row::new("15 denied/10x2 alice every 10s", "2026-03-02 Low 35: 15 denied API calls"),
-            // somebody who works here
-            Row::new("1 ok alice; 15 denied/10x3 alice every 10s", "2026-03-02 Low 35: 15 denied API calls"),
-            // who am I proves nothing
-            Row::new("1 whoami alice; 15 denied/10x3 alice every 10s", "2026-03-02 Medium 50: 15 denied API calls"),
-            // a console page, before anything else succeeds
-            Row::new("30 page/20x8 alice every 1s", "2026-03-02 Low 35: 30 denied API calls"),
-            Row::new("30 page/20x8 alice every 1s; 1 ok alice", "2026-03-02 Low 20: 30 denied API calls"),
-            // Google hides who was denied a read
-            Row::new("15 denied/10x3 - every 10s", "2026-03-02 Low 35: 15 denied API calls"),
-            // failures of other kinds are no denials
-            Row::new("200 throttled alice every 1s; 50 fail alice every 1s", ""),
-        ]);
+        check(
+            "error-burst",
+            &[
+                // somebody new, asking the same thing
+                Row::new("15 denied alice every 40s", "2026-03-02 Low 35: 15 denied API calls"),
+                Row::new("14 denied alice every 10s", ""),
+                Row::new("15 denied alice every 43s", ""),
+                // enumeration
+                Row::new(
+                    "15 denied/10x3 alice every 10s",
+                    "2026-03-02 Medium 50: 15 denied API calls",
+                ),
+                Row::new("15 denied/9x3 alice every 10s", "2026-03-02 Low 35: 15 denied API calls"),
+                Row::new(
+                    "15 denied/10x2 alice every 10s",
+                    "2026-03-02 Low 35: 15 denied API calls",
+                ),
+                // somebody who works here
+                Row::new(
+                    "1 ok alice; 15 denied/10x3 alice every 10s",
+                    "2026-03-02 Low 35: 15 denied API calls",
+                ),
+                // who am I proves nothing
+                Row::new(
+                    "1 whoami alice; 15 denied/10x3 alice every 10s",
+                    "2026-03-02 Medium 50: 15 denied API calls",
+                ),
+                // a console page, before anything else succeeds
+                Row::new("30 page/20x8 alice every 1s", "2026-03-02 Low 35: 30 denied API calls"),
+                Row::new(
+                    "30 page/20x8 alice every 1s; 1 ok alice",
+                    "2026-03-02 Low 20: 30 denied API calls",
+                ),
+                // Google hides who was denied a read
+                Row::new("15 denied/10x3 - every 10s", "2026-03-02 Low 35: 15 denied API calls"),
+                // failures of other kinds are no denials
+                Row::new("200 throttled alice every 1s; 50 fail alice every 1s", ""),
+            ],
+        );
     }
 }

@@ -31,7 +31,10 @@ pub(super) static DETECTION: Detection = Detection {
 
 fn find(view: &View<'_>) -> Vec<Finding> {
     let Some(accusation) = Accusation::of(view) else { return Vec::new() };
-    by_day(view).into_iter().map(|(day, selection)| of_day(view, &accusation, day, selection)).collect()
+    by_day(view)
+        .into_iter()
+        .map(|(day, selection)| of_day(view, &accusation, day, selection))
+        .collect()
 }
 
 /// What the lists hold against the address.
@@ -154,15 +157,60 @@ mod tests {
     #[test]
     fn by_category_and_outcome() {
         for (category, row) in [
-            (Category::Malicious, Row::new("12 ok alice", "2026-03-02 High 65: 12 AWS API calls from a malicious IP address")),
-            (Category::Custom, Row::new("1 ok alice", "2026-03-02 High 65: 1 AWS API call from an IP address on your own list")),
-            (Category::Tor, Row::new("1 login alice", "2026-03-02 High 60: 1 AWS API call from a Tor exit")),
-            (Category::Reported, Row::new("1 ok alice", "2026-03-02 Medium 40: 1 AWS API call from a reported IP address")),
-            (Category::Anonymizer, Row::new("1 ok alice", "2026-03-02 Low 35: 1 AWS API call from an anonymizing network")),
+            (
+                Category::Malicious,
+                Row::new(
+                    "12 ok alice",
+                    "2026-03-02 High 65: 12 AWS API calls from a malicious IP address",
+                ),
+            ),
+            (
+                Category::Custom,
+                Row::new(
+                    "1 ok alice",
+                    "2026-03-02 High 65: 1 AWS API call from an IP address on your own list",
+                ),
+            ),
+            (
+                Category::Tor,
+                Row::new("1 login alice", "2026-03-02 High 60: 1 AWS API call from a Tor exit"),
+            ),
+            (
+                Category::Reported,
+                Row::new(
+                    "1 ok alice",
+                    "2026-03-02 Medium 40: 1 AWS API call from a reported IP address",
+                ),
+            ),
+            (
+                Category::Anonymizer,
+                Row::new(
+                    "1 ok alice",
+                    "2026-03-02 Low 35: 1 AWS API call from an anonymizing network",
+                ),
+            ),
             (Category::Hosting, Row::new("1 ok alice", "")),
-            (Category::Malicious, Row::new("5 fail alice; 1 denied alice", "2026-03-02 Informational 10: 6 AWS API calls from a malicious IP address")),
-            (Category::Malicious, Row::new("1 fail alice; 1 mfa alice", "2026-03-02 High 65: 2 AWS API calls from a malicious IP address")),
-            (Category::Malicious, Row::new("3 anonymous -", "2026-03-02 Informational 10: 3 AWS API calls from a malicious IP address")),
+            (
+                Category::Malicious,
+                Row::new(
+                    "5 fail alice; 1 denied alice",
+                    "2026-03-02 Informational 10: 6 AWS API calls from a malicious IP address",
+                ),
+            ),
+            (
+                Category::Malicious,
+                Row::new(
+                    "1 fail alice; 1 mfa alice",
+                    "2026-03-02 High 65: 2 AWS API calls from a malicious IP address",
+                ),
+            ),
+            (
+                Category::Malicious,
+                Row::new(
+                    "3 anonymous -",
+                    "2026-03-02 Informational 10: 3 AWS API calls from a malicious IP address",
+                ),
+            ),
         ] {
             check_listed("listed-source", category, &[row]);
         }

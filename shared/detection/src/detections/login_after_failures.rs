@@ -55,7 +55,8 @@ fn find(view: &View<'_>) -> Vec<Finding> {
         let own = success.principal().and_then(|principal| failures.get(&principal));
         let guessed = own.and_then(|own| after_failures(view, own, success));
         let sprayed = after_spray(view, &sprays, success);
-        let Some(base) = guessed.iter().map(|guess| &guess.0).chain(sprayed.iter().map(|it| &it.0)).max()
+        let Some(base) =
+            guessed.iter().map(|guess| &guess.0).chain(sprayed.iter().map(|it| &it.0)).max()
         else {
             continue;
         };
@@ -173,33 +174,63 @@ mod tests {
 
     #[test]
     fn guessed_or_remembered() {
-        check("login-after-failures", &[
-            Row::new("5 fail alice every 35s; 1 login alice", "2026-03-02 Medium 40: 1 sign-in after 5 failures"),
-            Row::new("4 fail alice every 35s; 1 login alice", ""),
-            Row::new("5 fail alice every 35s; 1 login bob", ""),
-            Row::new("5 fail alice every 35s; 1 mfa alice", "2026-03-02 Medium 40: 1 correct password after 5 failures"),
-            Row::new("5 fail alice every 35s; after 3600s 1 login alice", ""),
-            Row::new("1 login alice; 5 fail alice every 35s; 1 login alice", "2026-03-02 Low 20: 1 sign-in after 5 failures"),
-            // a phone with an old password, where its user signs in again
-            Row::new("1 login alice; 12 fail alice every 290s; 1 login alice", "2026-03-02 Low 20: 1 sign-in after 12 failures"),
-            // the same, guessing fast
-            Row::new("1 login alice; 12 fail alice every 30s; 1 login alice", "2026-03-02 Medium 40: 1 sign-in after 12 failures"),
-            Row::new("1 login alice; 5 fail alice every 35s", ""),
-        ]);
+        check(
+            "login-after-failures",
+            &[
+                Row::new(
+                    "5 fail alice every 35s; 1 login alice",
+                    "2026-03-02 Medium 40: 1 sign-in after 5 failures",
+                ),
+                Row::new("4 fail alice every 35s; 1 login alice", ""),
+                Row::new("5 fail alice every 35s; 1 login bob", ""),
+                Row::new(
+                    "5 fail alice every 35s; 1 mfa alice",
+                    "2026-03-02 Medium 40: 1 correct password after 5 failures",
+                ),
+                Row::new("5 fail alice every 35s; after 3600s 1 login alice", ""),
+                Row::new(
+                    "1 login alice; 5 fail alice every 35s; 1 login alice",
+                    "2026-03-02 Low 20: 1 sign-in after 5 failures",
+                ),
+                // a phone with an old password, where its user signs in again
+                Row::new(
+                    "1 login alice; 12 fail alice every 290s; 1 login alice",
+                    "2026-03-02 Low 20: 1 sign-in after 12 failures",
+                ),
+                // the same, guessing fast
+                Row::new(
+                    "1 login alice; 12 fail alice every 30s; 1 login alice",
+                    "2026-03-02 Medium 40: 1 sign-in after 12 failures",
+                ),
+                Row::new("1 login alice; 5 fail alice every 35s", ""),
+            ],
+        );
     }
 
     #[test]
     fn after_a_spray() {
-        check("login-after-failures", &[
-            Row::new("1 fail a,b,c,d,e every 60s; after 600s 1 login f", "2026-03-02 High 60: 1 sign-in after 5 failures"),
-            Row::new("1 fail a,b,c,d,e every 60s; after 600s 1 mfa a", "2026-03-02 High 60: 1 correct password after 5 failures"),
-            Row::new("1 fail a,b,c,d,e every 60s; after 3700s 1 login f", ""),
-            // an office at nine in the morning
-            Row::new(
-                "1 fail a,b,c,d,e every 60s; after 5s 1 login a,b,c,d,e every 1s",
-                "2026-03-02 Low 20: 5 sign-ins after 5 failures",
-            ),
-            Row::new("1 login a; 1 fail a,b,c,d,e every 60s; 1 login a", "2026-03-02 Low 20: 1 sign-in after 5 failures"),
-        ]);
+        check(
+            "login-after-failures",
+            &[
+                Row::new(
+                    "1 fail a,b,c,d,e every 60s; after 600s 1 login f",
+                    "2026-03-02 High 60: 1 sign-in after 5 failures",
+                ),
+                Row::new(
+                    "1 fail a,b,c,d,e every 60s; after 600s 1 mfa a",
+                    "2026-03-02 High 60: 1 correct password after 5 failures",
+                ),
+                Row::new("1 fail a,b,c,d,e every 60s; after 3700s 1 login f", ""),
+                // an office at nine in the morning
+                Row::new(
+                    "1 fail a,b,c,d,e every 60s; after 5s 1 login a,b,c,d,e every 1s",
+                    "2026-03-02 Low 20: 5 sign-ins after 5 failures",
+                ),
+                Row::new(
+                    "1 login a; 1 fail a,b,c,d,e every 60s; 1 login a",
+                    "2026-03-02 Low 20: 1 sign-in after 5 failures",
+                ),
+            ],
+        );
     }
 }

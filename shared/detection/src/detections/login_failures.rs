@@ -106,20 +106,29 @@ mod tests {
 
     #[test]
     fn bursts_and_slow_ones() {
-        check("login-failures", &[
-            // ten in ten minutes, one account that never succeeded
-            Row::new("10 fail alice every 60s", "2026-03-02 High 60: 10 failed sign-ins"),
-            Row::new("9 fail alice every 60s", ""),
-            Row::new("10 fail alice every 70s", ""),
-            // the account worked from here the same day
-            Row::new("1 ok alice; after 3600s 10 fail alice every 60s", "2026-03-02 Low 20: 10 failed sign-ins"),
-            // half of the accounts only failed
-            Row::new("1 login bob; 10 fail alice every 60s", "2026-03-02 Medium 40: 10 failed sign-ins"),
-            Row::new("20 fail alice every 2700s", "2026-03-02 Low 20: 20 failed sign-ins"),
-            Row::new("19 fail alice every 2700s", ""),
-            Row::new("20 fail alice every 5000s", ""),
-            // hidden accounts count as one
-            Row::new("12 fail - every 10s", "2026-03-02 High 60: 12 failed sign-ins"),
-        ]);
+        check(
+            "login-failures",
+            &[
+                // ten in ten minutes, one account that never succeeded
+                Row::new("10 fail alice every 60s", "2026-03-02 High 60: 10 failed sign-ins"),
+                Row::new("9 fail alice every 60s", ""),
+                Row::new("10 fail alice every 70s", ""),
+                // the account worked from here the same day
+                Row::new(
+                    "1 ok alice; after 3600s 10 fail alice every 60s",
+                    "2026-03-02 Low 20: 10 failed sign-ins",
+                ),
+                // half of the accounts only failed
+                Row::new(
+                    "1 login bob; 10 fail alice every 60s",
+                    "2026-03-02 Medium 40: 10 failed sign-ins",
+                ),
+                Row::new("20 fail alice every 2700s", "2026-03-02 Low 20: 20 failed sign-ins"),
+                Row::new("19 fail alice every 2700s", ""),
+                Row::new("20 fail alice every 5000s", ""),
+                // hidden accounts count as one
+                Row::new("12 fail - every 10s", "2026-03-02 High 60: 12 failed sign-ins"),
+            ],
+        );
     }
 }

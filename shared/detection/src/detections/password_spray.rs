@@ -82,21 +82,27 @@ mod tests {
 
     #[test]
     fn distinct_accounts_in_a_window() {
-        check("password-spray", &[
-            Row::new("1 fail a,b,c,d,e every 60s", "2026-03-02 High 60: 5 failed sign-ins of 5 accounts"),
-            Row::new("2 fail a,b,c,d every 60s", ""),
-            Row::new("1 fail a,b,c,d,e every 301s", ""),
-            // hidden names are no accounts
-            Row::new("9 fail - every 60s; 1 fail a,b,c,d every 1s", ""),
-            // an office: each signs in a minute later
-            Row::new(
-                "1 fail a,b,c,d,e every 60s; after 30s 1 login a,b,c,d,e every 60s",
-                "2026-03-02 Low 20: 5 failed sign-ins of 5 accounts",
-            ),
-            Row::new(
-                "1 login v,w,x,y,z every 1s; 1 fail a,b,c,d,e every 60s",
-                "2026-03-02 Medium 40: 5 failed sign-ins of 5 accounts",
-            ),
-        ]);
+        check(
+            "password-spray",
+            &[
+                Row::new(
+                    "1 fail a,b,c,d,e every 60s",
+                    "2026-03-02 High 60: 5 failed sign-ins of 5 accounts",
+                ),
+                Row::new("2 fail a,b,c,d every 60s", ""),
+                Row::new("1 fail a,b,c,d,e every 301s", ""),
+                // hidden names are no accounts
+                Row::new("9 fail - every 60s; 1 fail a,b,c,d every 1s", ""),
+                // an office: each signs in a minute later
+                Row::new(
+                    "1 fail a,b,c,d,e every 60s; after 30s 1 login a,b,c,d,e every 60s",
+                    "2026-03-02 Low 20: 5 failed sign-ins of 5 accounts",
+                ),
+                Row::new(
+                    "1 login v,w,x,y,z every 1s; 1 fail a,b,c,d,e every 60s",
+                    "2026-03-02 Medium 40: 5 failed sign-ins of 5 accounts",
+                ),
+            ],
+        );
     }
 }

@@ -79,8 +79,10 @@ fn find(view: &View<'_>) -> Vec<Finding> {
     for finding in &mut findings {
         let of_kind = |kind| move |call: &&Entry| call.kind() == kind;
         let calls = || finding.selection.of(&view.calls);
-        let (successes, denials) =
-            (calls().filter(of_kind(Kind::Success)).count(), calls().filter(of_kind(Kind::Denied)).count());
+        let (successes, denials) = (
+            calls().filter(of_kind(Kind::Success)).count(),
+            calls().filter(of_kind(Kind::Denied)).count(),
+        );
         finding.headline =
             format!("{} after {}", plural(successes, "privileged call"), plural(denials, "denial"));
     }
@@ -93,15 +95,30 @@ mod tests {
 
     #[test]
     fn privileged_after_a_burst() {
-        check("success-after-denials", &[
-            Row::new("15 denied alice every 10s; after 600s 1 priv alice", "2026-03-02 Medium 40: 1 privileged call after 15 denials"),
-            Row::new("15 denied alice every 10s; after 600s 1 priv bob", "2026-03-02 Medium 40: 1 privileged call after 15 denials"),
-            Row::new("15 denied alice every 10s; after 3601s 1 priv alice", ""),
-            Row::new("15 denied alice every 10s; after 600s 1 ok alice", ""),
-            Row::new("14 denied alice every 10s; 1 priv alice", ""),
-            Row::new("1 priv alice; 15 denied alice every 10s", ""),
-            Row::new("1 priv alice; 15 denied alice every 10s; 1 priv alice", "2026-03-02 Low 20: 1 privileged call after 15 denials"),
-            Row::new("30 page/20x8 alice every 1s; 1 priv alice", "2026-03-02 Low 20: 1 privileged call after 30 denials"),
-        ]);
+        check(
+            "success-after-denials",
+            &[
+                Row::new(
+                    "15 denied alice every 10s; after 600s 1 priv alice",
+                    "2026-03-02 Medium 40: 1 privileged call after 15 denials",
+                ),
+                Row::new(
+                    "15 denied alice every 10s; after 600s 1 priv bob",
+                    "2026-03-02 Medium 40: 1 privileged call after 15 denials",
+                ),
+                Row::new("15 denied alice every 10s; after 3601s 1 priv alice", ""),
+                Row::new("15 denied alice every 10s; after 600s 1 ok alice", ""),
+                Row::new("14 denied alice every 10s; 1 priv alice", ""),
+                Row::new("1 priv alice; 15 denied alice every 10s", ""),
+                Row::new(
+                    "1 priv alice; 15 denied alice every 10s; 1 priv alice",
+                    "2026-03-02 Low 20: 1 privileged call after 15 denials",
+                ),
+                Row::new(
+                    "30 page/20x8 alice every 1s; 1 priv alice",
+                    "2026-03-02 Low 20: 1 privileged call after 30 denials",
+                ),
+            ],
+        );
     }
 }

@@ -126,7 +126,7 @@ fn code_at(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     #[test]
@@ -147,8 +147,20 @@ mod tests {
         }
     }
 
-    /// A database of one node: 0.0.0.0/1 has the record, 128.0.0.0/1 has none.
+    /// A database in which every IPv4 address lies in one country.
+    pub(crate) fn all_in(country: &str) -> Vec<u8> {
+        let record = [b"\xe1\x4ccountry_code\x42", country.as_bytes()].concat();
+        of_node([0, 0, 17, 0, 0, 17], &record)
+    }
+
+    /// A database in which 0.0.0.0/1 has the record, and 128.0.0.0/1 has none.
     fn database(record: &[u8]) -> Vec<u8> {
+        of_node([0, 0, 17, 0, 0, 1], record)
+    }
+
+    /// A database of one node, whose halves point at the record (the node count 1 and the separator
+    /// of 16 bytes: 17) or at nothing (the node count itself).
+    fn of_node(node: [u8; 6], record: &[u8]) -> Vec<u8> {
         fn text(text: &str) -> Vec<u8> {
             let length = u8::try_from(text.len()).unwrap();
             let head = if length < 29 { vec![0x40 | length] } else { panic!("too long") };
@@ -170,9 +182,6 @@ mod tests {
             [text("record_size"), number(5, 24)].concat(),
         ]
         .concat();
-        // Left: the record at the start of the data section (node count 1, separator 16); right:
-        // nothing (the node count itself).
-        let node = [0, 0, 17, 0, 0, 1];
         [&node[..], &[0; 16], record, b"\xab\xcd\xefMaxMind.com", &metadata].concat()
     }
 

@@ -8,7 +8,7 @@
 mod block;
 mod builder;
 mod category;
-mod country;
+pub(crate) mod country;
 mod layout;
 mod list;
 mod table;

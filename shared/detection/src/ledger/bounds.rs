@@ -77,7 +77,10 @@ impl Bounds {
     fn horizon<'a>(&self, entries: impl Iterator<Item = &'a Entry>) -> Option<Timestamp> {
         let calls = entries.filter(|entry| entry.kind() != Kind::Seen);
         // Whole days, since a `Seen` entry stands for one.
-        calls.map(Entry::time).max().map(|newest| newest.plus_secs(-self.horizon_secs).day().start())
+        calls
+            .map(Entry::time)
+            .max()
+            .map(|newest| newest.plus_secs(-self.horizon_secs).day().start())
     }
 }
 
@@ -135,7 +138,8 @@ mod tests {
     #[test]
     fn a_flood_hides_nothing_else() {
         let bounds = Bounds::default();
-        let flood = (0..100_000).map(|n| entry(1_000_000 + n, 1, "ConsoleLogin", Outcome::LoginFailed));
+        let flood =
+            (0..100_000).map(|n| entry(1_000_000 + n, 1, "ConsoleLogin", Outcome::LoginFailed));
         let others: Vec<Entry> = (2..8)
             .map(|who| entry(999_000, who, "ConsoleLogin", Outcome::LoginFailed))
             .chain([entry(999_500, 9, "CreateUser", Outcome::Success)])

@@ -143,7 +143,12 @@ impl Ledger for SharedMemoryLedger {
         Ok(self.with(|ledger| ledger.observe(key, batch)))
     }
 
-    async fn claim(&self, key: &LedgerKey, mark: Mark, now: Timestamp) -> Result<Claim, Infallible> {
+    async fn claim(
+        &self,
+        key: &LedgerKey,
+        mark: Mark,
+        now: Timestamp,
+    ) -> Result<Claim, Infallible> {
         Ok(self.with(|ledger| ledger.claim(key, mark, now)))
     }
 

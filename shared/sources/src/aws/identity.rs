@@ -405,18 +405,8 @@ mod tests {
             (plain, "app/1700000000", web, plain.to_owned()),
             (plain, "app/dave", r#","sourceIdentity":"dave""#, format!("{sts}app/dave")),
             ("", "app/i-0123", "", plain.to_owned()),
-            (
-                sso,
-                "AWSReservedSSO_Admin_1/erin",
-                "",
-                format!("{sts}AWSReservedSSO_Admin_1/erin"),
-            ),
-            (
-                "",
-                "AWSReservedSSO_Admin_1/1234",
-                "",
-                format!("{sts}AWSReservedSSO_Admin_1/1234"),
-            ),
+            (sso, "AWSReservedSSO_Admin_1/erin", "", format!("{sts}AWSReservedSSO_Admin_1/erin")),
+            ("", "AWSReservedSSO_Admin_1/1234", "", format!("{sts}AWSReservedSSO_Admin_1/1234")),
         ] {
             let json = format!(
                 r#"{{"type":"AssumedRole","principalId":"AROA1:x","arn":"arn:aws:sts::111111111111:assumed-role/{assumed}","accountId":"111111111111","sessionContext":{{"sessionIssuer":{{"arn":"{issuer}"}}{context}}}}}"#
