@@ -92,13 +92,17 @@ fn compare(rule: &str, question: &Question, cases: &[Case], faults: &mut Vec<Str
         match (answer == case.verdict, question.because.contains_key(name)) {
             (true, false) => agreed += 1,
             (false, true) => explained += 1,
-            (true, true) => faults.push(format!("{rule}: {name}: agreed, and explained for nothing")),
+            (true, true) => {
+                faults.push(format!("{rule}: {name}: agreed, and explained for nothing"));
+            }
             (false, false) => faults.push(format!("{rule}: {name}: ours is {answer}")),
         }
     }
-    let strangers = question.because.keys().filter(|name| cases.iter().all(|it| it.meta.name != **name));
+    let strangers =
+        question.because.keys().filter(|name| cases.iter().all(|it| it.meta.name != **name));
     faults.extend(strangers.map(|name| format!("{rule}: {name}: explained, and not there")));
-    let (all, shares) = (cases.len(), [theirs, ours].map(|it| format!("{it}/{}", cases.len() - it)));
+    let (all, shares) =
+        (cases.len(), [theirs, ours].map(|it| format!("{it}/{}", cases.len() - it)));
     let [theirs, ours] = shares;
     println!("{rule:<48} {all:>6} {theirs:>7} {ours:>9} {agreed:>7} {explained:>9}");
 }
@@ -137,6 +141,7 @@ fn counts_toward(detection: &str, call: &ApiActivity<'_>, threshold: Option<i64>
         }
     }
     let sources = ledger.into_sources().into_iter();
-    let mut alerts = sources.flat_map(|(key, of_source)| decide(&key, of_source, &intelligence, &policy));
+    let mut alerts =
+        sources.flat_map(|(key, of_source)| decide(&key, of_source, &intelligence, &policy));
     alerts.any(|alert| alert.findings.iter().any(|finding| finding.detection.id == detection))
 }

@@ -5,6 +5,8 @@
 //! `docs/DECISIONS.md` is its output, and the bare pipeline of the `throughput` bench is built of
 //! its fastest rows.
 
+#![expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
+
 use std::borrow::Cow;
 use std::error::Error;
 use std::fs;
@@ -49,7 +51,9 @@ struct Delivery<'a> {
 
 fn main() -> Result<(), Failure> {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
-    let [dir] = args.as_slice() else { return Err("usage: cargo bench --bench parts -- DIR".into()) };
+    let [dir] = args.as_slice() else {
+        return Err("usage: cargo bench --bench parts -- DIR".into());
+    };
     let packed = deliveries(Path::new(dir))?;
     let texts = packed.iter().map(|it| inflated(it)).collect::<Result<Vec<_>, Failure>>()?;
     let bytes: usize = texts.iter().map(Vec::len).sum();
@@ -71,7 +75,11 @@ struct Table<W: Write> {
 
 impl<W: Write> Table<W> {
     /// Median time of a few runs over everything, after one that warms up.
-    fn row(&mut self, name: &str, mut run: impl FnMut() -> Result<(), Failure>) -> Result<(), Failure> {
+    fn row(
+        &mut self,
+        name: &str,
+        mut run: impl FnMut() -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         let mut times = Vec::new();
         for _ in 0..=RUNS {
             let start = Instant::now();
@@ -184,7 +192,8 @@ fn looking_up(table: &mut Table<impl Write>) -> Result<(), Failure> {
         list.push_str(&format!("{}/{bits}\n", Ipv4Addr::from_bits(base)));
         ranges.push((base, base | u32::MAX.checked_shr(bits).unwrap_or(0)));
     }
-    let lists = Intelligence::builder().list("bench", Category::Malicious, list.as_bytes())?.build();
+    let lists =
+        Intelligence::builder().list("bench", Category::Malicious, list.as_bytes())?.build();
     ranges.sort_unstable();
     let mut merged: Vec<(u32, u32)> = Vec::new();
     for (start, end) in ranges {
@@ -193,7 +202,8 @@ fn looking_up(table: &mut Table<impl Write>) -> Result<(), Failure> {
             _ => merged.push((start, end)),
         }
     }
-    let asked: Vec<u32> = (0..2_000_000).map(|_| u32::try_from(random.next() >> 32).unwrap_or(0)).collect();
+    let asked: Vec<u32> =
+        (0..2_000_000).map(|_| u32::try_from(random.next() >> 32).unwrap_or(0)).collect();
     table.events = asked.len();
     table.bytes = 0;
     table.row("lookup: merged ranges, binary search", || {

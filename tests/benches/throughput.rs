@@ -6,6 +6,8 @@
 //! thread and on two. Runs take turns, so that whatever else the machine does hits both; medians
 //! and their ratios are printed.
 
+#![expect(clippy::disallowed_methods, reason = "a bench reads the clock, and is told what to time")]
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::error::Error;
@@ -43,17 +45,17 @@ fn compare(dir: &Path) -> Result<(), Failure> {
     let scan = std::env::var("CALLERWATCH").map_err(|_| "CALLERWATCH names the binary to time")?;
     let bare = std::env::current_exe()?;
     let list = format!("malicious={}", dir.join("feed.txt").display());
-    let (mut bares, mut scans) = (HashMap::new(), HashMap::new());
+    let (mut of_bare, mut of_scan) = (HashMap::new(), HashMap::new());
     for run in 0..=RUNS {
         for threads in ["1", "2"] {
-            let of_bare = time(Command::new(&bare).arg("bare").arg(dir).arg(threads))?;
+            let bare_took = time(Command::new(&bare).arg("bare").arg(dir).arg(threads))?;
             let mut command = Command::new(&scan);
             command.arg("scan").arg(dir.join("AWSLogs")).args(["--list", &list]);
-            let of_scan = time(command.args(["--format", "json", "--threads", threads]))?;
+            let scan_took = time(command.args(["--format", "json", "--threads", threads]))?;
             // The first round warms the page cache.
             if run > 0 {
-                bares.entry(threads).or_insert_with(Vec::new).push(of_bare);
-                scans.entry(threads).or_insert_with(Vec::new).push(of_scan);
+                of_bare.entry(threads).or_insert_with(Vec::new).push(bare_took);
+                of_scan.entry(threads).or_insert_with(Vec::new).push(scan_took);
             }
         }
     }
@@ -63,21 +65,29 @@ fn compare(dir: &Path) -> Result<(), Failure> {
         times.sort_unstable();
         times.get(times.len() / 2).copied().unwrap_or_default().as_secs_f64()
     };
-    let (bare1, bare2) = (median(&bares, "1"), median(&bares, "2"));
-    let (scan1, scan2) = (median(&scans, "1"), median(&scans, "2"));
+    let (bare_one, bare_two) = (median(&of_bare, "1"), median(&of_bare, "2"));
+    let (scan_one, scan_two) = (median(&of_scan, "1"), median(&of_scan, "2"));
     writeln!(out, "whole processes over {}, medians of {RUNS} runs in turns", dir.display())?;
     writeln!(out, "{:>22} {:>10} {:>10}", "", "1 thread", "2 threads")?;
-    writeln!(out, "{:>22} {bare1:>9.3}s {bare2:>9.3}s", "bare pipeline")?;
-    writeln!(out, "{:>22} {scan1:>9.3}s {scan2:>9.3}s", "callerwatch scan")?;
-    writeln!(out, "scan runs at {:.0}% of the bare pipeline on one thread (bound: 70%)", 100.0 * bare1 / scan1)?;
-    writeln!(out, "two threads run at {:.2} times one (bound: 1.7)", scan1 / scan2)?;
+    writeln!(out, "{:>22} {bare_one:>9.3}s {bare_two:>9.3}s", "bare pipeline")?;
+    writeln!(out, "{:>22} {scan_one:>9.3}s {scan_two:>9.3}s", "callerwatch scan")?;
+    writeln!(
+        out,
+        "scan runs at {:.0}% of the bare pipeline on one thread (bound: 70%)",
+        100.0 * bare_one / scan_one
+    )?;
+    writeln!(out, "two threads run at {:.2} times one (bound: 1.7)", scan_one / scan_two)?;
     Ok(())
 }
 
 fn time(command: &mut Command) -> Result<Duration, Failure> {
     let start = Instant::now();
     let status = command.stdout(Stdio::null()).status()?;
-    if status.success() { Ok(start.elapsed()) } else { Err(format!("{command:?}: {status}").into()) }
+    if status.success() {
+        Ok(start.elapsed())
+    } else {
+        Err(format!("{command:?}: {status}").into())
+    }
 }
 
 /// The fields any detector by address must look at.

@@ -1,11 +1,12 @@
 //! The report for people: what was read, then the alerts, the highest score first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal, Write};
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use callerwatch_detection::alert::Alert;
+use callerwatch_detection::evidence::Kind;
 use callerwatch_detection::ocsf;
 use callerwatch_detection::sample::Sample;
 use callerwatch_detection::score::Severity;
@@ -216,18 +217,20 @@ fn who(alert: &Alert) -> String {
     text + among(alert)
 }
 
-/// The operations and how they ended.
+/// The operations and how they ended, what succeeded first.
 fn what(alert: &Alert) -> String {
-    let mut operations: BTreeMap<(String, &str), usize> = BTreeMap::new();
-    for Sample { operation, kind, resource, .. } in &alert.samples {
-        let target = resource.as_deref().map(|it| format!(" on {}", brief(it))).unwrap_or_default();
-        let key = (format!("{}{target}", brief(operation)), ocsf::outcome(*kind));
-        *operations.entry(key).or_default() += 1;
-    }
+    let operations: BTreeSet<(Kind, String)> = alert
+        .samples
+        .iter()
+        .map(|Sample { operation, kind, resource, .. }| {
+            let on = resource.as_deref().map(|it| format!(" on {}", brief(it))).unwrap_or_default();
+            (*kind, format!("{}{on}", brief(operation)))
+        })
+        .collect();
     let count = operations.len();
-    let operations =
-        operations.into_iter().map(|((operation, outcome), _)| format!("{operation}: {outcome}"));
-    named(operations, count) + among(alert)
+    let told = operations.into_iter();
+    let told = told.map(|(kind, operation)| format!("{operation}: {}", ocsf::outcome(kind)));
+    named(told, count) + among(alert)
 }
 
 /// `, among others` where samples may not tell all.

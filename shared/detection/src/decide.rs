@@ -78,7 +78,8 @@ mod tests {
     #[test]
     fn what_is_known_of_the_address_adds_up() {
         let list = b"203.0.113.0/24\t6\n";
-        let lists = Intelligence::builder().list("ipsum", Category::Malicious, list).unwrap().build();
+        let lists =
+            Intelligence::builder().list("ipsum", Category::Malicious, list).unwrap().build();
         let policy = "critical_assets = [\"prod-*\"]\n[[trusted_networks]]\nname = \"HQ\"\nnetworks \
                       = [\"203.0.113.0/24\"]";
         assert_eq!(

@@ -224,6 +224,10 @@ mod tests {
                 false,
             ),
             (
+                r#""eventSource":"sso.amazonaws.com","eventName":"Authenticate","eventType":"AwsServiceEvent""#,
+                false,
+            ),
+            (
                 r#""eventSource":"s3.amazonaws.com","eventName":"GetObject","userIdentity":{"type":"AWSService","invokedBy":"config.amazonaws.com"}"#,
                 true,
             ),

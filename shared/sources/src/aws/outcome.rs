@@ -50,9 +50,9 @@ pub(super) fn ending(record: &Record<'_>) -> Ending {
 /// Whether the person behind a service event is at the address it names: Identity Center and
 /// Cognito record sign-ins as events of a service.
 pub(super) fn is_sign_in(record: &Record<'_>) -> bool {
-    record.event_source.as_str() == "signin.amazonaws.com"
+    let service = record.event_source.as_str();
+    ["signin.amazonaws.com", "sso.amazonaws.com", "cognito-idp.amazonaws.com"].contains(&service)
         || record.event_type.as_str().eq_ignore_ascii_case("AwsConsoleSignIn")
-        || record.event_source.as_str() == "cognito-idp.amazonaws.com"
 }
 
 /// The events of `signin.amazonaws.com`.

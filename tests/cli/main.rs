@@ -1,0 +1,21 @@
+//! The `callerwatch` command from outside, as its users and its enemies meet it.
+//!
+//! Each test runs the real binary and looks at its exit status, standard output and standard error,
+//! and at nothing else. What is inside is tested inside.
+
+#![expect(clippy::expect_used, reason = "what a test cannot do without fails it")]
+#![expect(clippy::indexing_slicing, reason = "a test fails where its answer is too short")]
+
+mod command;
+mod faults;
+mod folder;
+mod hostile;
+mod identity;
+mod memory;
+mod passed_over;
+mod pipes;
+mod policy;
+mod records;
+mod samples;
+mod terminal;
+mod usage;
