@@ -45,7 +45,7 @@ const RULES: [Rule; 9] = [
         example: ("cli/src/utils.rs", "//! Utilities.\n"),
     },
     Rule {
-        why: "arrows point downwards: the engine knows nothing but pure crates, and readers only it",
+        why: "arrows point down: the engine knows pure crates alone, and the readers know it",
         faults: broken_arrow,
         example: ("shared/detection/Cargo.toml", "[dependencies]\ntokio = \"1\"\n"),
     },

@@ -76,28 +76,48 @@ fn text_of_callers_is_written_out() {
     let done = run(&folder, "scan .");
     assert_eq!((done.status, done.stderr.as_str()), (Some(0), ""));
     assert_plain(&done);
-    for text in texts() {
-        let records: Vec<Value> = PLACES
-            .into_iter()
-            .flat_map(|(place, put)| {
-                let mut records = denied_burst("203.0.113.7");
-                for (n, record) in records.iter_mut().enumerate() {
-                    record["eventID"] = format!("{place}-{n}").into();
-                    put(record, &text);
-                }
-                records
-            })
-            .collect();
-        folder.put("together/log.json", document(&records));
-        let done = run(&folder, "scan together");
+    for (n, text) in texts().enumerate() {
+        folder.put(&format!("all-{n}/log.json"), document(&in_every_place(&text)));
+        let done = run(&folder, &format!("scan all-{n}"));
         assert_eq!((done.status, done.stderr.as_str()), (Some(0), ""));
         assert_plain(&done);
         assert!(done.stdout.contains("denied API calls from 203.0.113.7"), "{}", done.stdout);
-        // A finding is a line that is read back, whatever is in it.
-        let json = run(&folder, "scan together --format json");
-        assert!(!json.findings().is_empty());
-        assert!(json.stdout.lines().all(|line| line.len() < 64 * 1024), "a finding is bounded");
     }
+}
+
+/// 20 denied calls for every place, with the text in it.
+fn in_every_place(text: &str) -> Vec<Value> {
+    let in_one = |(place, put): (&str, Place)| {
+        let mut records = denied_burst("203.0.113.7");
+        for (n, record) in records.iter_mut().enumerate() {
+            record["eventID"] = format!("{place}-{n}").into();
+            put(record, text);
+        }
+        records
+    };
+    PLACES.into_iter().flat_map(in_one).collect()
+}
+
+/// A finding is one line of bounded length, whatever is in it; and since people look at them on
+/// terminals too, JSON's own escapes stand for all controls, those of C1 among them.
+#[test]
+fn findings_have_no_raw_controls() {
+    let folder = Folder::new("hostile-json");
+    let is_raw = |char: char| char.is_control();
+    let mut raw = Vec::new();
+    for text in texts() {
+        folder.put("log.json", document(&in_every_place(&text)));
+        let done = run(&folder, "scan log.json --format json");
+        assert_eq!((done.status, done.stderr.as_str()), (Some(0), ""));
+        assert!(!done.findings().is_empty());
+        for line in done.stdout.lines() {
+            assert!(line.len() < 64 * 1024, "{} bytes", line.len());
+            raw.extend(line.matches(is_raw).map(|char| char.escape_unicode().to_string()));
+        }
+    }
+    raw.sort();
+    raw.dedup();
+    assert!(raw.is_empty(), "{}", raw.join(" "));
 }
 
 #[cfg(unix)]
@@ -151,6 +171,7 @@ fn names_in_arguments_are_written_out() {
     );
     folder.put("list.txt", "203.0.113.7\n");
     let (good, gone) = (format!("tor={name}"), format!("tor=gone-{name}"));
+    let mut raw = Vec::new();
     for args in [
         &["scan", "log.json", "--list", &good][..],
         &["scan", "log.json", "--list", &gone],
@@ -164,6 +185,9 @@ fn names_in_arguments_are_written_out() {
     ] {
         let done = finish(command(&folder, args), std::io::empty());
         let printed = format!("{}{}", done.stdout, done.stderr);
-        assert!(!printed.contains('\x1b'), "{args:?}: {printed:?}");
+        if printed.contains('\x1b') {
+            raw.push(format!("{args:?}: {printed:?}"));
+        }
     }
+    assert!(raw.is_empty(), "{}", raw.join("\n"));
 }

@@ -3,7 +3,7 @@
 #![cfg(target_os = "linux")]
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufWriter, Write as _};
 use std::process::Stdio;
 
 use crate::command::command;
@@ -20,30 +20,53 @@ fn peak_kib(pid: u32) -> u64 {
     line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
 }
 
-#[test]
-fn two_hundred_megabytes_from_standard_input() {
-    let folder = Folder::new("memory");
-    let mut record = call("UID", 0, "203.0.113.7", "DescribeInstances");
-    record["requestParameters"] = "x".repeat(4000).into();
-    let record = format!("{record}\n");
-    let (before, after) = record.split_once("\"UID\"").expect("the uid");
-
+/// The peak of a scan of records, and what it printed.
+fn scan(name: &str, records: impl Iterator<Item = String>) -> (u64, String) {
+    let folder = Folder::new(name);
     let mut child = command(&folder, ["scan", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .expect("it starts");
-    let mut stdin = child.stdin.take().expect("a pipe");
-    let calls = INPUT_BYTES / record.len();
-    for n in 0..calls {
-        write!(stdin, "{before}\"e-{n}\"{after}").expect("it reads on");
+    let mut stdin = BufWriter::new(child.stdin.take().expect("a pipe"));
+    for record in records {
+        writeln!(stdin, "{record}").expect("it reads on");
     }
+    stdin.flush().expect("it reads on");
     // All but what a pipe holds has been read by now, and it waits for more.
     let peak = peak_kib(child.id());
     drop(stdin);
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(0));
-    let text = String::from_utf8_lossy(&output.stdout);
+    (peak, String::from_utf8(output.stdout).expect("text"))
+}
+
+#[test]
+fn two_hundred_megabytes_from_standard_input() {
+    let mut record = call("UID", 0, "203.0.113.7", "DescribeInstances");
+    record["requestParameters"] = "x".repeat(4000).into();
+    let record = record.to_string();
+    let (before, after) = record.split_once("UID").expect("the uid");
+    let calls = INPUT_BYTES / record.len();
+    let (peak, text) = scan("memory", (0..calls).map(|n| format!("{before}{n}{after}")));
     assert!(text.contains(&format!("{calls} calls in 1 file")), "{text}");
     assert!(peak < MEMORY_MAX_KIB, "{peak} KiB");
+}
+
+/// Whoever holds many addresses does not fill the memory either. A denied call is evidence, and a
+/// scan keeps 32 bytes of each.
+#[test]
+fn one_denied_call_of_each_of_many_sources() {
+    const SOURCES: usize = 150_000;
+    let mut record = call("UID", 0, "ADDRESS", "DescribeInstances");
+    record["errorCode"] = "AccessDenied".into();
+    let record = record.to_string();
+    let of = |n: usize| {
+        let address = format!("2001:db8:{:x}:{:x}::1", n >> 16, n & 0xffff);
+        record.replacen("UID", &n.to_string(), 1).replacen("ADDRESS", &address, 1)
+    };
+    let (peak, text) = scan("memory-sources", (0..SOURCES).map(of));
+    assert!(text.contains("No alerts"), "{text}");
+    let evidence = u64::try_from(SOURCES * 32 / 1024).expect("a size");
+    assert!(peak < MEMORY_MAX_KIB + evidence, "{peak} KiB, {evidence} KiB of it evidence");
 }
