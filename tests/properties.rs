@@ -115,7 +115,7 @@ proptest! {
             // A rotation and a stride make an order unlike the first.
             let len = other.len();
             other.rotate_left(shuffled.index(len));
-            let stride = (1..len).rev().find(|n| gcd(*n, len) == 1).unwrap_or(1).max(len / 3 | 1);
+            let stride = (1..len).rev().find(|n| gcd(*n, len) == 1).unwrap_or(1).max((len / 3) | 1);
             if gcd(stride, len) == 1 {
                 other = (0..len).map(|n| other[n * stride % len].clone()).collect();
             }

@@ -25,8 +25,10 @@ fn main() -> ExitCode {
         Ok(status) => ExitCode::from(status),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // Where standard error is closed there is nobody left to tell.
-            let _ = writeln!(io::stderr(), "callerwatch: {error:#}");
+            for line in format!("{error:#}").lines() {
+                // Where standard error is closed there is nobody left to tell.
+                let _ = writeln!(io::stderr(), "callerwatch: {}", report::plain(line));
+            }
             ExitCode::from(EXIT_FAULT)
         }
     }

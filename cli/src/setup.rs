@@ -8,6 +8,7 @@ use callerwatch_detection::intelligence::{Builder, Intelligence};
 use callerwatch_detection::policy::{Policy, PolicyErrors};
 
 use crate::args::ScanOptions;
+use crate::report::{plain, shown};
 
 /// The largest policy file read.
 const POLICY_MAX_BYTES: u64 = 1 << 20;
@@ -38,14 +39,14 @@ pub(crate) fn load(options: &ScanOptions) -> anyhow::Result<Setup> {
         let bytes = match fs::read(&list.file) {
             Ok(bytes) => bytes,
             Err(error) => {
-                faults.push(format!("cannot read the list {}: {error}", list.file.display()));
+                faults.push(format!("cannot read the list {}: {error}", shown(&list.file)));
                 continue;
             }
         };
         builder = match builder.list(name, list.category, &bytes) {
             Ok(builder) => builder,
             Err(error) => {
-                faults.push(format!("{}: {error}", list.file.display()));
+                faults.push(format!("{}: {error}", shown(&list.file)));
                 Intelligence::builder()
             }
         };
@@ -56,8 +57,7 @@ pub(crate) fn load(options: &ScanOptions) -> anyhow::Result<Setup> {
         }) {
             Ok(with_countries) => builder = with_countries,
             Err(error) => {
-                faults
-                    .push(format!("cannot use the country database {}: {error:#}", file.display()));
+                faults.push(format!("cannot use the country database {}: {error:#}", shown(file)));
             }
         }
     }
@@ -69,7 +69,7 @@ pub(crate) fn load(options: &ScanOptions) -> anyhow::Result<Setup> {
         );
     }
     if !faults.is_empty() {
-        bail!("{}", faults.join("\ncallerwatch: "));
+        bail!("{}", faults.join("\n"));
     }
     Ok(Setup { policy, intelligence: builder.build() })
 }
@@ -82,7 +82,8 @@ pub(crate) fn policy_with_lists(
     let (policy, mut errors) = Policy::read(&text(file)?);
     for list in policy.lists() {
         let path = file.parent().unwrap_or(Path::new("")).join(&list.path);
-        let read = fs::read(&path).map_err(|error| format!("cannot read {}: {error}", list.path));
+        let read =
+            fs::read(&path).map_err(|error| format!("cannot read {}: {error}", plain(&list.path)));
         let added = read.and_then(|bytes| {
             let column = list.column.as_deref();
             let taken = std::mem::take(&mut builder);
@@ -99,11 +100,11 @@ pub(crate) fn policy_with_lists(
 }
 
 fn with_file(errors: PolicyErrors, file: &Path) -> PolicyErrors {
-    errors.in_file(file.display().to_string())
+    errors.in_file(shown(file))
 }
 
 fn text(file: &Path) -> anyhow::Result<String> {
-    let about = || format!("cannot read the policy {}", file.display());
+    let about = || format!("cannot read the policy {}", shown(file));
     let bytes = fs::metadata(file).with_context(about)?.len();
     if bytes > POLICY_MAX_BYTES {
         return Err(anyhow!("it is larger than 1 MiB")).with_context(about);

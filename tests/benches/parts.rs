@@ -184,21 +184,20 @@ fn whole(table: &mut Table<impl Write>, packed: &[Vec<u8>]) -> Result<(), Failur
 /// A million prefixes, asked for two million addresses: half of them anywhere, half on the list.
 fn looking_up(table: &mut Table<impl Write>) -> Result<(), Failure> {
     let mut random = Random(0x2545_f491_4f6c_dd1d);
-    let mut list = String::new();
+    let mut list = Vec::new();
     let mut ranges: Vec<(u32, u32)> = Vec::new();
     for _ in 0..1_000_000 {
         let bits = 22 + u32::try_from(random.next() % 11)?;
         let base = u32::try_from(random.next() >> 32)? >> (32 - bits) << (32 - bits);
-        list.push_str(&format!("{}/{bits}\n", Ipv4Addr::from_bits(base)));
+        writeln!(list, "{}/{bits}", Ipv4Addr::from_bits(base))?;
         ranges.push((base, base | u32::MAX.checked_shr(bits).unwrap_or(0)));
     }
-    let lists =
-        Intelligence::builder().list("bench", Category::Malicious, list.as_bytes())?.build();
+    let lists = Intelligence::builder().list("bench", Category::Malicious, &list)?.build();
     ranges.sort_unstable();
     let mut merged: Vec<(u32, u32)> = Vec::new();
     for (start, end) in ranges {
         match merged.last_mut() {
-            Some(last) if start <= last.1 => last.1 = last.1.max(end),
+            Some((_, reached)) if start <= *reached => *reached = end.max(*reached),
             _ => merged.push((start, end)),
         }
     }

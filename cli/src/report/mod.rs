@@ -8,14 +8,15 @@ use std::io::{self, BufWriter, Write};
 use callerwatch_detection::alert::Alert;
 use callerwatch_detection::ocsf;
 
-pub(crate) use self::plain::plain;
+pub(crate) use self::plain::{plain, shown};
 pub(crate) use self::text::text;
 
 /// One OCSF Detection Finding a line, and nothing else.
 pub(crate) fn json(alerts: &[Alert]) -> io::Result<()> {
     let mut stdout = BufWriter::new(io::stdout().lock());
     for alert in alerts {
-        writeln!(stdout, "{}", ocsf::detection_finding(alert))?;
+        let finding = ocsf::detection_finding(alert).to_string();
+        writeln!(stdout, "{}", plain::plain_json(&finding))?;
     }
     stdout.flush()
 }

@@ -1,6 +1,7 @@
 //! Making text that strangers wrote safe for a terminal.
 
 use std::fmt::Write;
+use std::path::Path;
 
 /// The longest text shown in one place.
 const SHOWN_MAX_CHARS: usize = 120;
@@ -24,7 +25,28 @@ pub(crate) fn plain(text: &str) -> String {
     shown
 }
 
-/// The same, short enough to stand among others on a line.
+/// A path, made safe.
+pub(crate) fn shown(path: &Path) -> String {
+    plain(&path.to_string_lossy())
+}
+
+/// A text as JSON holds it, with what [`plain`] writes out written out as JSON does: the same text
+/// to whoever parses it. Such characters stand only within strings there.
+pub(crate) fn plain_json(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for char in json.chars() {
+        if is_hostile(char) {
+            for unit in char.encode_utf16(&mut [0; 2]) {
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
+        } else {
+            shown.push(char);
+        }
+    }
+    shown
+}
+
+/// The text as [`plain`] shows it, short enough to stand among others on a line.
 pub(crate) fn brief(text: &str) -> String {
     let shown = plain(text);
     match shown.char_indices().nth(SHOWN_MAX_CHARS) {
@@ -58,6 +80,7 @@ mod tests {
         ] {
             assert_eq!(plain(text), shown);
         }
+        assert_eq!(plain_json("\"a\u{9b}\u{e0001}\u{202e}ä\""), r#""a\u009b\udb40\udc01\u202eä""#);
         assert_eq!(brief(&"x".repeat(1000)).chars().count(), SHOWN_MAX_CHARS + 1);
         assert_eq!(plain(&"x".repeat(1_000_000)).chars().count(), SHOWN_MAX_CHARS * 4 + 1);
     }

@@ -8,7 +8,6 @@ use anstyle::{AnsiColor, Style};
 use callerwatch_detection::alert::Alert;
 use callerwatch_detection::evidence::Kind;
 use callerwatch_detection::ocsf;
-use callerwatch_detection::sample::Sample;
 use callerwatch_detection::score::Severity;
 use textwrap::Options;
 
@@ -50,7 +49,12 @@ impl<W: Write> Page<W> {
         let calls: u64 = summary.calls.values().sum();
         self.field(
             "read",
-            &format!("{calls} calls in {} files, {}", summary.files, bytes(summary.text_bytes)),
+            &format!(
+                "{calls} calls in {} {}, {}",
+                summary.files,
+                if summary.files == 1 { "file" } else { "files" },
+                bytes(summary.text_bytes)
+            ),
         )?;
         if let Some((first, last)) = summary.span {
             self.field("span", &format!("{first} to {last}"))?;
@@ -88,12 +92,12 @@ impl<W: Write> Page<W> {
             self.field("no time", &format!("{} calls, evidence of nothing", summary.without_time))?;
         }
         if !summary.passed_over.is_empty() {
-            let names = summary.passed_over.iter().map(|path| plain(path));
+            let names = summary.passed_over.iter().cloned();
             self.field("no log", &named(names, summary.passed_over.len()))?;
         }
         self.rejected(summary)?;
         for fault in &summary.faults {
-            self.field("unread", &plain(fault))?;
+            self.field("unread", fault)?;
         }
         writeln!(self.out)
     }
@@ -105,7 +109,7 @@ impl<W: Write> Page<W> {
         }
         self.field("rejected", &format!("{count} records"))?;
         for ((why, path), of_file) in summary.rejected.iter().take(2 * NAMED_MAX) {
-            let (path, count, at) = (plain(path), of_file.count, of_file.first_at);
+            let (count, at) = (of_file.count, of_file.first_at);
             self.field("", &format!("{path}: {count} {why}, the first at byte {at}"))?;
         }
         match summary.rejected.len().checked_sub(2 * NAMED_MAX) {
@@ -136,7 +140,8 @@ impl<W: Write> Page<W> {
         let severity = alert.severity.name().to_uppercase();
         let title = plain(&alert.title());
         writeln!(self.out)?;
-        writeln!(self.out, "{style}{severity} {}{style:#}  {BOLD}{title}{BOLD:#}", alert.score)?;
+        let line = format!("{style}{severity} {}{style:#}  {BOLD}{title}{BOLD:#}", alert.score);
+        writeln!(self.out, "{}", self.wrapped(&line, "  "))?;
         for (index, reason) in alert.reasons.iter().enumerate() {
             self.field(if index == 0 { "why" } else { "" }, &plain(&reason.to_string()))?;
         }
@@ -158,6 +163,15 @@ impl<W: Write> Page<W> {
         self.field("uid", &alert.uid)
     }
 
+    /// A line as lines no longer than the page is wide.
+    fn wrapped(&self, line: &str, indent: &str) -> String {
+        if self.width == usize::MAX {
+            return line.to_owned();
+        }
+        let options = Options::new(self.width).subsequent_indent(indent);
+        textwrap::wrap(line, options).join("\n")
+    }
+
     fn list(&mut self, label: &str, items: impl Iterator<Item = String>) -> io::Result<()> {
         let items: Vec<String> = items.collect();
         if items.is_empty() { Ok(()) } else { self.field(label, &items.join(", ")) }
@@ -166,11 +180,8 @@ impl<W: Write> Page<W> {
     /// A label and a text beside it, wrapped to the width of the page.
     fn field(&mut self, label: &str, text: &str) -> io::Result<()> {
         let indent = " ".repeat(LABEL_WIDTH + 3);
-        let options = Options::new(self.width).subsequent_indent(&indent);
         // The label is wrapped with the text, so that the first line is as long as the others.
-        let line = format!("  {label:LABEL_WIDTH$} {text}");
-        let wrapped =
-            if self.width == usize::MAX { line } else { textwrap::wrap(&line, options).join("\n") };
+        let wrapped = self.wrapped(&format!("  {label:LABEL_WIDTH$} {text}"), &indent);
         let (label, rest) = wrapped.split_at_checked(LABEL_WIDTH + 2).unwrap_or(("", &wrapped));
         writeln!(self.out, "{DIM}{label}{DIM:#}{rest}")
     }
@@ -192,7 +203,7 @@ fn who(alert: &Alert) -> String {
     let mut names: BTreeMap<String, &str> = BTreeMap::new();
     let mut has_hidden = false;
     for sample in &alert.samples {
-        match (&sample.name, &sample.principal) {
+        match (sample.name(), sample.principal()) {
             (Some(name), Some(uid)) => names.insert(brief(name), uid),
             (Some(name), None) => names.insert(brief(name), ""),
             (None, Some(uid)) => names.insert(brief(uid), ""),
@@ -222,9 +233,9 @@ fn what(alert: &Alert) -> String {
     let operations: BTreeSet<(Kind, String)> = alert
         .samples
         .iter()
-        .map(|Sample { operation, kind, resource, .. }| {
-            let on = resource.as_deref().map(|it| format!(" on {}", brief(it))).unwrap_or_default();
-            (*kind, format!("{}{on}", brief(operation)))
+        .map(|sample| {
+            let on = sample.resource().map(|it| format!(" on {}", brief(it))).unwrap_or_default();
+            (sample.kind, format!("{}{on}", brief(sample.operation())))
         })
         .collect();
     let count = operations.len();
@@ -252,9 +263,7 @@ fn whence(alert: &Alert) -> String {
     let mut accounts: Vec<String> = alert
         .samples
         .iter()
-        .filter_map(|sample| {
-            Some(format!("{} {}", sample.cloud, brief(sample.account.as_deref()?)))
-        })
+        .filter_map(|sample| Some(format!("{} {}", sample.cloud, brief(sample.account()?))))
         .collect();
     accounts.sort_unstable();
     accounts.dedup();

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
+use crate::report::shown;
+
 /// One file, or standard input.
 #[derive(Debug)]
 pub(crate) struct Input {
@@ -42,7 +44,7 @@ pub(crate) fn find(paths: &[PathBuf], with_sizes: bool) -> (Vec<Input>, Vec<Stri
             Ok(metadata) => {
                 inputs.push(Input { path: path.clone(), bytes: metadata.len(), is_meant: true });
             }
-            Err(error) => faults.push(format!("{}: cannot be read: {error}", path.display())),
+            Err(error) => faults.push(format!("{}: cannot be read: {error}", shown(path))),
         }
     }
     inputs.sort_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
@@ -62,7 +64,7 @@ fn walk(folder: &Path, with_sizes: bool, inputs: &mut Vec<Input>, faults: &mut V
             }
             Ok(_) => {}
             Err(error) => {
-                let path = error.path().unwrap_or(folder).display().to_string();
+                let path = shown(error.path().unwrap_or(folder));
                 let why = match error.io_error() {
                     Some(error) => error.to_string(),
                     None => "a link to a folder that contains it".to_owned(),

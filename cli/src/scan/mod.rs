@@ -81,7 +81,7 @@ fn decide_all(ledger: MemoryLedger, setup: &Setup) -> Vec<Alert> {
 fn tell(summary: &Summary) -> io::Result<()> {
     let mut stderr = io::stderr().lock();
     for fault in &summary.faults {
-        writeln!(stderr, "callerwatch: {}", report::plain(fault))?;
+        writeln!(stderr, "callerwatch: {fault}")?;
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ pub(crate) struct Summary {
     pub(crate) rejected: BTreeMap<(Why, String), Count>,
     /// Files met in a folder that hold no log.
     pub(crate) passed_over: Vec<String>,
-    /// What was not wholly read, and why.
+    /// What was not wholly read, and why. Paths are safe to print here and above.
     pub(crate) faults: Vec<String>,
 }
 

@@ -11,6 +11,7 @@ use callerwatch_sources::{Buffers, Event, Extent, ReadError, Reading, Rejected, 
 use super::progress::Progress;
 use super::summary::Count;
 use super::{Input, Summary};
+use crate::report::shown;
 use crate::setup::Setup;
 
 /// Reads inputs until none is left.
@@ -55,7 +56,7 @@ impl Worker<'_> {
         let result = catch_unwind(AssertUnwindSafe(|| self.read(input, progress, &mut outcome)));
         let fault = match result {
             Ok(result) if !input.is_meant && is_no_log(&result, &outcome) => {
-                self.summary.passed_over.push(input.path.display().to_string());
+                self.summary.passed_over.push(shown(&input.path));
                 return;
             }
             Ok(Ok(extent)) => {
@@ -72,7 +73,7 @@ impl Worker<'_> {
         if fault.is_none() && outcome.rejected.is_empty() {
             return;
         }
-        let path = input.path.display().to_string();
+        let path = shown(&input.path);
         let broken = broken_records(&outcome.rejected);
         let faults = fault.into_iter().chain(broken);
         self.summary.faults.extend(faults.map(|why| format!("{path}: not wholly read: {why}")));

@@ -116,7 +116,7 @@ impl Alert {
             LedgerKey::Private { ip, .. } => vec![*ip],
             LedgerKey::Unrecognized(_) => Vec::new(),
             LedgerKey::V6Net(_) => {
-                let parsed = self.samples.iter().filter_map(|sample| sample.address.parse().ok());
+                let parsed = self.samples.iter().filter_map(|sample| sample.address().parse().ok());
                 let mut addresses: Vec<IpAddr> = parsed.collect();
                 addresses.sort_unstable();
                 addresses.dedup();
@@ -177,7 +177,7 @@ fn reasons(
         reasons.push(Reason::new(15, "root"));
     }
     if findings.iter().any(|finding| finding.weighs_targets) {
-        let resources = samples.iter().filter_map(|sample| sample.resource.as_deref());
+        let resources = samples.iter().filter_map(|sample| sample.resource());
         let patterns = resources.filter_map(|resource| view.policy.critical_asset(resource));
         if let Some(pattern) = patterns.min() {
             reasons.push(Reason::new(20, format!("critical asset {pattern}")));

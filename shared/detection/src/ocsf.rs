@@ -86,10 +86,10 @@ fn cloud(alert: &Alert) -> Value {
     let of_provider = alert.samples.iter().find(|sample| sample.cloud.name() == provider);
     let mut cloud = json!({ "provider": provider });
     if let (Some(sample), Some(fields)) = (of_provider, cloud.as_object_mut()) {
-        if let Some(account) = &sample.account {
+        if let Some(account) = sample.account() {
             fields.insert("account".to_owned(), json!({ "uid": account }));
         }
-        if let Some(region) = &sample.region {
+        if let Some(region) = sample.region() {
             fields.insert("region".to_owned(), json!(region));
         }
     }
@@ -110,7 +110,7 @@ fn finding_info(alert: &Alert) -> Value {
     };
     let mut attacks: Vec<Value> = detections.iter().map(|detection| attack(detection)).collect();
     attacks.dedup();
-    let mut uids: Vec<&str> = alert.samples.iter().map(|sample| &*sample.uid).collect();
+    let mut uids: Vec<&str> = alert.samples.iter().map(Sample::uid).collect();
     uids.sort_unstable();
     uids.dedup();
     let mut info = json!({
@@ -174,32 +174,32 @@ fn evidences(alert: &Alert) -> Vec<Value> {
 
 fn evidence(sample: &Sample) -> Value {
     let mut api = json!({
-        "operation": sample.operation,
-        "service": { "name": sample.service },
+        "operation": sample.operation(),
+        "service": { "name": sample.service() },
         "response": { "message": outcome(sample.kind) },
     });
-    if let Some(code) = &sample.status_code
+    if let Some(code) = sample.status_code()
         && let Some(response) = api.pointer_mut("/response").and_then(Value::as_object_mut)
     {
         response.insert("error".to_owned(), json!(code));
     }
     let mut evidence = Map::new();
     evidence.insert("api".to_owned(), api);
-    evidence.insert("src_endpoint".to_owned(), src_endpoint(&sample.address));
+    evidence.insert("src_endpoint".to_owned(), src_endpoint(sample.address()));
     evidence.insert("actor".to_owned(), actor(sample));
-    if let Some(resource) = &sample.resource {
+    if let Some(resource) = sample.resource() {
         evidence.insert("resources".to_owned(), json!([{ "uid": resource }]));
     }
     let mut data = json!({
-        "uid": sample.uid,
+        "uid": sample.uid(),
         "time": sample.time.to_string(),
         "cloud": sample.cloud.name(),
     });
     if let Some(fields) = data.as_object_mut() {
         let texts = [
-            ("account", &sample.account),
-            ("region", &sample.region),
-            ("user_agent", &sample.user_agent),
+            ("account", sample.account()),
+            ("region", sample.region()),
+            ("user_agent", sample.user_agent()),
         ];
         for (name, text) in texts {
             if let Some(text) = text {
@@ -235,10 +235,10 @@ fn src_endpoint(address: &str) -> Value {
 
 fn actor(sample: &Sample) -> Value {
     let mut user = Map::new();
-    if let Some(principal) = &sample.principal {
+    if let Some(principal) = sample.principal() {
         user.insert("uid".to_owned(), json!(principal));
     }
-    let name = sample.name.as_deref().or(sample.principal.as_deref()).unwrap_or("unknown");
+    let name = sample.name().or(sample.principal()).unwrap_or("unknown");
     user.insert("name".to_owned(), json!(name));
     json!({ "user": user })
 }

@@ -15,6 +15,9 @@ pub const SAMPLES_PER_DAY: usize = 12;
 const TEXT_MAX_BYTES: usize = 256;
 
 /// One call, in words. Its texts are written by whoever made the call: escape them for where they go.
+///
+/// All texts lie in one piece, since a scan may keep a sample of each of very many sources. They
+/// follow the sample's time, kind and cloud in its order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sample {
     /// When it happened.
@@ -23,55 +26,119 @@ pub struct Sample {
     pub kind: Kind,
     /// The cloud that recorded it.
     pub cloud: Cloud,
-    /// The provider's identifier of the event.
-    pub uid: Box<str>,
-    /// The address, or what stands in its place.
-    pub address: Box<str>,
-    /// The principal's stable identity.
-    pub principal: Option<Box<str>>,
-    /// What a person calls the principal.
-    pub name: Option<Box<str>>,
-    /// The service called.
-    pub service: Box<str>,
-    /// The operation called.
-    pub operation: Box<str>,
-    /// Account, subscription or project.
-    pub account: Option<Box<str>>,
-    /// The region.
-    pub region: Option<Box<str>>,
-    /// The resource it was about.
-    pub resource: Option<Box<str>>,
-    /// What the caller says it is.
-    pub user_agent: Option<Box<str>>,
-    /// The provider's code for how it ended.
-    pub status_code: Option<Box<str>>,
+    texts: Box<str>,
+    ends: [u16; Text::COUNT],
+}
+
+/// The texts of a sample, in the order they lie in.
+#[derive(Clone, Copy)]
+enum Text {
+    Uid,
+    Address,
+    Principal,
+    Name,
+    Service,
+    Operation,
+    Account,
+    Region,
+    Resource,
+    UserAgent,
+    StatusCode,
+}
+
+impl Text {
+    const COUNT: usize = Self::StatusCode as usize + 1;
 }
 
 impl Sample {
     /// The sample of a call at `time` from `address`.
     pub fn of(activity: &ApiActivity<'_>, time: Timestamp, address: &str) -> Self {
-        let cut_option = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().map(cut);
+        let parts: [&str; Text::COUNT] = [
+            &activity.uid,
+            address,
+            activity.actor.uid.as_deref().unwrap_or_default(),
+            activity.actor.name.as_deref().unwrap_or_default(),
+            &activity.service,
+            &activity.operation,
+            activity.account.as_deref().unwrap_or_default(),
+            activity.region.as_deref().unwrap_or_default(),
+            activity.resource.as_deref().unwrap_or_default(),
+            activity.user_agent.as_deref().unwrap_or_default(),
+            activity.status_code.as_deref().unwrap_or_default(),
+        ];
+        let parts = parts.map(cut);
+        let mut texts = String::with_capacity(parts.iter().map(|part| part.len()).sum());
+        let ends = parts.map(|part| {
+            texts.push_str(part);
+            u16::try_from(texts.len()).unwrap_or(u16::MAX)
+        });
         Self {
             time,
             kind: activity.outcome.into(),
             cloud: activity.cloud,
-            uid: cut(&activity.uid),
-            address: cut(address),
-            principal: cut_option(&activity.actor.uid),
-            name: cut_option(&activity.actor.name),
-            service: cut(&activity.service),
-            operation: cut(&activity.operation),
-            account: cut_option(&activity.account),
-            region: cut_option(&activity.region),
-            resource: cut_option(&activity.resource),
-            user_agent: cut_option(&activity.user_agent),
-            status_code: cut_option(&activity.status_code),
+            texts: texts.into_boxed_str(),
+            ends,
         }
+    }
+
+    /// The provider's identifier of the event.
+    pub fn uid(&self) -> &str {
+        self.text(Text::Uid)
+    }
+
+    /// The address, or what stands in its place.
+    pub fn address(&self) -> &str {
+        self.text(Text::Address)
+    }
+
+    /// The principal's stable identity.
+    pub fn principal(&self) -> Option<&str> {
+        self.optional(Text::Principal)
+    }
+
+    /// What a person calls the principal.
+    pub fn name(&self) -> Option<&str> {
+        self.optional(Text::Name)
+    }
+
+    /// The service called.
+    pub fn service(&self) -> &str {
+        self.text(Text::Service)
+    }
+
+    /// The operation called.
+    pub fn operation(&self) -> &str {
+        self.text(Text::Operation)
+    }
+
+    /// Account, subscription or project.
+    pub fn account(&self) -> Option<&str> {
+        self.optional(Text::Account)
+    }
+
+    /// The region.
+    pub fn region(&self) -> Option<&str> {
+        self.optional(Text::Region)
+    }
+
+    /// The resource it was about.
+    pub fn resource(&self) -> Option<&str> {
+        self.optional(Text::Resource)
+    }
+
+    /// What the caller says it is.
+    pub fn user_agent(&self) -> Option<&str> {
+        self.optional(Text::UserAgent)
+    }
+
+    /// The provider's code for how it ended.
+    pub fn status_code(&self) -> Option<&str> {
+        self.optional(Text::StatusCode)
     }
 
     /// The fingerprint of its event, as entries hold it.
     pub fn uid_hash(&self) -> u64 {
-        hash::of_parts(&[self.cloud.name(), &self.uid])
+        hash::of_parts(&[self.cloud.name(), self.uid()])
     }
 
     /// Whether it tells the same as an entry: of one event that feeds tell differently, one entry
@@ -80,10 +147,21 @@ impl Sample {
         entry.uid() == self.uid_hash()
             && entry.time() == self.time
             && entry.kind() == self.kind
-            && entry.operation() == operation_hash(&self.operation)
-            && self.principal.as_deref().is_none_or(|uid| {
+            && entry.operation() == operation_hash(self.operation())
+            && self.principal().is_none_or(|uid| {
                 is_cut(uid) || entry.principal() == principal_hash(self.cloud, Some(uid))
             })
+    }
+
+    fn text(&self, text: Text) -> &str {
+        let place = text as usize;
+        let start = place.checked_sub(1).and_then(|before| self.ends.get(before)).unwrap_or(&0);
+        let end = self.ends.get(place).unwrap_or(&0);
+        self.texts.get(usize::from(*start)..usize::from(*end)).unwrap_or_default()
+    }
+
+    fn optional(&self, text: Text) -> Option<&str> {
+        Some(self.text(text)).filter(|text| !text.is_empty())
     }
 }
 
@@ -92,9 +170,8 @@ fn is_cut(text: &str) -> bool {
     text.len() > TEXT_MAX_BYTES - char::MAX_LEN_UTF8
 }
 
-fn cut(text: &str) -> Box<str> {
-    let end = text.floor_char_boundary(TEXT_MAX_BYTES);
-    text.get(..end).unwrap_or_default().into()
+fn cut(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(TEXT_MAX_BYTES)).unwrap_or_default()
 }
 
 /// Keeps the samples of each day that tell most: first one of each kind and cloud, successes first,
@@ -121,7 +198,7 @@ fn best_of_day(of_day: Vec<Sample>) -> impl Iterator<Item = Sample> {
     // Place of each sample among those of its kind, cloud and principal: 1 for the earliest.
     let mut of_principal: HashMap<(Kind, Cloud, Option<&str>), u32> = HashMap::new();
     let places = of_day.iter().map(|sample| {
-        let count = of_principal.entry((sample.kind, sample.cloud, sample.principal.as_deref()));
+        let count = of_principal.entry((sample.kind, sample.cloud, sample.principal()));
         next(count)
     });
     let places: Vec<u32> = places.collect();
@@ -192,7 +269,7 @@ mod tests {
         assert_eq!(samples.len(), SAMPLES_PER_DAY);
         let failed: Vec<_> = samples.iter().filter(|it| it.kind == Kind::LoginFailed).collect();
         assert_eq!(failed.len(), SAMPLES_PER_DAY / 2);
-        let names: std::collections::HashSet<_> = failed.iter().map(|it| &it.principal).collect();
+        let names: std::collections::HashSet<_> = failed.iter().map(|it| it.principal()).collect();
         assert_eq!(names.len(), failed.len());
     }
 }

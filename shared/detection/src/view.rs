@@ -51,7 +51,9 @@ impl<'a> View<'a> {
         let is_ordinary = |entry: &&Entry| !policy.is_privileged(entry.operation());
         let mut ordinary: Vec<_> = entries.iter().filter(is_ordinary).filter_map(success).collect();
         ordinary.sort_unstable();
-        let (seen, calls) = entries.into_iter().partition(|entry| entry.kind() == Kind::Seen);
+        let mut calls = entries;
+        let seen = calls.iter().filter(|entry| entry.kind() == Kind::Seen).copied().collect();
+        calls.retain(|entry| entry.kind() != Kind::Seen);
         Self { key, calls, seen, intelligence, policy, successes, ordinary }
     }
 
@@ -73,9 +75,12 @@ impl<'a> View<'a> {
     }
 
     /// The calls of some kinds, with their places, by time.
-    pub(crate) fn of_kinds(&self, kinds: &[Kind]) -> Vec<(usize, Entry)> {
+    pub(crate) fn of_kinds<'b>(
+        &'b self,
+        kinds: &'b [Kind],
+    ) -> impl Iterator<Item = (usize, Entry)> {
         let calls = self.calls.iter().copied().enumerate();
-        calls.filter(|(_, entry)| kinds.contains(&entry.kind())).collect()
+        calls.filter(|(_, entry)| kinds.contains(&entry.kind()))
     }
 
     /// Whether a principal succeeded here on the day or the day before, at whatever hour: it then
@@ -154,12 +159,6 @@ impl Selection {
         for (bits, more) in self.0.iter_mut().zip(&other.0) {
             *bits |= more;
         }
-    }
-
-    /// Whether all places of another are in it.
-    pub(crate) fn contains_all(&self, other: &Self) -> bool {
-        let own = self.0.iter().chain(std::iter::repeat(&0));
-        other.0.iter().zip(own).all(|(theirs, ours)| theirs & !ours == 0)
     }
 
     /// Whether a place is in it.

@@ -53,8 +53,9 @@ const SERVICES: Parameter = Parameter {
 /// The windows in which a burst was completed, by day.
 pub(super) fn bursts(view: &View<'_>) -> Vec<Completed> {
     let denials = view.count(&DETECTION, &DENIALS);
-    let calls = view.of_kinds(&[Kind::Denied]);
-    slide(&calls, view.secs(&DETECTION, &WINDOW), Calls::default(), |calls| calls.0 >= denials)
+    let is_denied = |_, call: &Entry| call.kind() == Kind::Denied;
+    let secs = view.secs(&DETECTION, &WINDOW);
+    slide(&view.calls, is_denied, secs, Calls::default(), |calls| calls.0 >= denials)
 }
 
 /// Whether everything denied was read by console pages, which ask for whatever they could show.
@@ -66,23 +67,28 @@ fn find(view: &View<'_>) -> Vec<Finding> {
     bursts(view).into_iter().map(|burst| of_burst(view, burst)).collect()
 }
 
-fn of_burst(view: &View<'_>, burst: Completed) -> Finding {
-    let denied = burst.selection.of(&view.calls).count();
+/// What makes a burst worse.
+pub(super) fn reasons(view: &View<'_>, burst: &Completed) -> Vec<Reason> {
     let mut reasons = Vec::new();
     if let Some((operations, services)) = enumeration(view, &burst.selection) {
         let text = format!("enumeration: {operations} operations in {services} services");
         reasons.push(Reason::new(15, text));
     }
-    if is_new_to_principals(view, &burst) {
+    if is_new_to_principals(view, burst) {
         reasons.push(Reason::new(15, "no earlier success of the denied principals here"));
     }
+    reasons
+}
+
+fn of_burst(view: &View<'_>, burst: Completed) -> Finding {
+    let denied = burst.selection.of(&view.calls).count();
     Finding {
         detection: &DETECTION,
         day: burst.day,
         headline: plural(denied, "denied API call"),
         base: Reason::new(Severity::Low.points(), "burst of denied calls"),
         adds: false,
-        reasons,
+        reasons: reasons(view, &burst),
         weighs_targets: true,
         selection: burst.selection,
     }
@@ -92,15 +98,15 @@ fn of_burst(view: &View<'_>, burst: Completed) -> Finding {
 fn enumeration(view: &View<'_>, selection: &Selection) -> Option<(usize, usize)> {
     let (operations, services) =
         (view.count(&DETECTION, &OPERATIONS), view.count(&DETECTION, &SERVICES));
-    let asked = |call: &Entry| !call.traits().is_console_read();
-    let calls: Vec<_> =
-        selection.of(&view.calls).filter(|call| asked(call)).copied().enumerate().collect();
+    let is_asked =
+        |place, call: &Entry| selection.contains(place) && !call.traits().is_console_read();
     let tally = (
         Distinct::new(|call: &Entry| Some(call.operation())),
         Distinct::new(|call: &Entry| Some(call.service())),
     );
     let most = std::cell::Cell::new((0, 0));
-    slide(&calls, view.secs(&DETECTION, &WINDOW), tally, |(of_operations, of_services)| {
+    let secs = view.secs(&DETECTION, &WINDOW);
+    slide(&view.calls, is_asked, secs, tally, |(of_operations, of_services)| {
         let found = (of_operations.len(), of_services.len());
         let is_enough = found.0 >= operations && found.1 >= services;
         if is_enough {

@@ -1,7 +1,7 @@
 //! A sign-in that succeeds after failures from the same source: a password was guessed, or finally
 //! remembered.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::window::{Completed, Share, plural};
 use super::{Detection, Parameter, Technique, Unit, login_failures, password_spray};
@@ -49,8 +49,9 @@ fn find(view: &View<'_>) -> Vec<Finding> {
         .into_iter()
         .map(|spray| (Share::of(view, &spray.selection, spray.day), spray))
         .collect();
-    let failures = by_principal(&view.of_kinds(&[Kind::LoginFailed]));
+    let failures = by_principal(view.of_kinds(&[Kind::LoginFailed]));
     let mut findings: Vec<Finding> = Vec::new();
+    let mut rests_on = HashSet::new();
     for (place, success) in view.of_kinds(&[Kind::LoginSucceeded, Kind::PasswordCorrect]) {
         let own = success.principal().and_then(|principal| failures.get(&principal));
         let guessed = own.and_then(|own| after_failures(view, own, success));
@@ -80,7 +81,7 @@ fn find(view: &View<'_>) -> Vec<Finding> {
             finding.selection.insert(*place);
         }
         if let Some((_, spray)) = sprayed
-            && !finding.selection.contains_all(&spray.selection)
+            && rests_on.insert((day, spray.day))
         {
             finding.selection.unite(&spray.selection);
         }
@@ -138,7 +139,7 @@ fn after_spray<'a>(
 ) -> Option<(Reason, &'a Completed)> {
     let secs = view.secs(&DETECTION, &WINDOW);
     let (share, spray) = sprays.iter().find(|(_, spray)| spray.reaches(success.time(), secs))?;
-    let began = spray.windows.first().map_or(success.time(), |(_, began)| *began);
+    let began = spray.began().unwrap_or(success.time());
     let severity = if is_known(view, success, began) { Severity::Low } else { share.severity() };
     let text = format!("sign-in in or after a password spray: {share}");
     Some((Reason::new(severity.points(), text), spray))
@@ -148,11 +149,13 @@ fn is_known(view: &View<'_>, success: Entry, before: Timestamp) -> bool {
     success.principal().is_some_and(|principal| view.is_known_before(principal, before))
 }
 
-fn by_principal(failures: &[(usize, Entry)]) -> HashMap<u64, Vec<(usize, Entry)>> {
+fn by_principal(
+    failures: impl Iterator<Item = (usize, Entry)>,
+) -> HashMap<u64, Vec<(usize, Entry)>> {
     let mut by_principal: HashMap<u64, Vec<(usize, Entry)>> = HashMap::new();
     for (place, failure) in failures {
         if let Some(principal) = failure.principal() {
-            by_principal.entry(principal).or_default().push((*place, *failure));
+            by_principal.entry(principal).or_default().push((place, failure));
         }
     }
     by_principal

@@ -2,7 +2,7 @@
 
 use super::window::{Calls, Completed, Share, plural, slide};
 use super::{Detection, Parameter, Technique, Unit};
-use crate::evidence::Kind;
+use crate::evidence::{Entry, Kind};
 use crate::finding::Finding;
 use crate::score::{Reason, Severity};
 use crate::view::View;
@@ -52,12 +52,10 @@ const SLOW_WINDOW: Parameter = Parameter {
 };
 
 fn find(view: &View<'_>) -> Vec<Finding> {
-    let failures = view.of_kinds(&[Kind::LoginFailed]);
     let windows = |threshold, window| {
         let threshold = view.count(&DETECTION, threshold);
-        slide(&failures, view.secs(&DETECTION, window), Calls::default(), move |calls| {
-            calls.0 >= threshold
-        })
+        let secs = view.secs(&DETECTION, window);
+        slide(&view.calls, is_failure, secs, Calls::default(), |calls| calls.0 >= threshold)
     };
     let bursts = windows(&FAILURES, &WINDOW).into_iter().map(|burst| of_burst(view, burst));
     let mut findings: Vec<Finding> = bursts.collect();
@@ -72,6 +70,11 @@ fn find(view: &View<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whether a call is a failed sign-in.
+pub(super) fn is_failure(_: usize, call: &Entry) -> bool {
+    call.kind() == Kind::LoginFailed
 }
 
 fn of_burst(view: &View<'_>, burst: Completed) -> Finding {

@@ -1,8 +1,9 @@
 //! Failed sign-ins of many accounts from one source.
 
+use super::login_failures::is_failure;
 use super::window::{Completed, Distinct, Share, plural, slide};
 use super::{Detection, Parameter, Technique, Unit};
-use crate::evidence::{Entry, Kind};
+use crate::evidence::Entry;
 use crate::finding::Finding;
 use crate::score::Reason;
 use crate::view::View;
@@ -41,10 +42,10 @@ const WINDOW: Parameter = Parameter {
 
 /// The windows in which a spray was completed, by day.
 pub(super) fn sprays(view: &View<'_>) -> Vec<Completed> {
-    let failures = view.of_kinds(&[Kind::LoginFailed]);
     let accounts = view.count(&DETECTION, &ACCOUNTS);
     let secs = view.secs(&DETECTION, &WINDOW);
-    slide(&failures, secs, Distinct::new(Entry::principal), |distinct| distinct.len() >= accounts)
+    let tally = Distinct::new(Entry::principal);
+    slide(&view.calls, is_failure, secs, tally, |distinct| distinct.len() >= accounts)
 }
 
 fn find(view: &View<'_>) -> Vec<Finding> {

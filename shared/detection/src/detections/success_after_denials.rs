@@ -1,5 +1,7 @@
 //! A privileged operation that succeeds after a burst of denials: the right one was found.
 
+use std::collections::HashSet;
+
 use super::window::plural;
 use super::{Detection, Parameter, Technique, Unit, error_burst};
 use crate::evidence::{Entry, Kind};
@@ -37,6 +39,7 @@ fn find(view: &View<'_>) -> Vec<Finding> {
     let pages: Vec<bool> =
         bursts.iter().map(|burst| error_burst::is_console_page(view, burst)).collect();
     let mut findings: Vec<Finding> = Vec::new();
+    let mut rests_on = HashSet::new();
     for (place, success) in view.of_kinds(&[Kind::Success]) {
         if !view.policy.is_privileged(success.operation()) {
             continue;
@@ -46,7 +49,7 @@ fn find(view: &View<'_>) -> Vec<Finding> {
         else {
             continue;
         };
-        let began = burst.windows.first().map_or(success.time(), |(_, began)| *began);
+        let began = burst.began().unwrap_or(success.time());
         let knows = success.principal().is_some_and(|it| view.is_known_before(it, began));
         let base = if *is_page {
             Reason::new(Severity::Low.points(), "privileged success after denied console pages")
@@ -72,8 +75,10 @@ fn find(view: &View<'_>) -> Vec<Finding> {
         let Some(finding) = findings.last_mut() else { continue };
         finding.base = finding.base.clone().max(base);
         finding.selection.insert(place);
-        if !finding.selection.contains_all(&burst.selection) {
+        if rests_on.insert((day, burst.day)) {
             finding.selection.unite(&burst.selection);
+            let further = error_burst::reasons(view, burst);
+            finding.reasons.extend(further);
         }
     }
     for finding in &mut findings {
@@ -100,11 +105,11 @@ mod tests {
             &[
                 Row::new(
                     "15 denied alice every 10s; after 600s 1 priv alice",
-                    "2026-03-02 Medium 40: 1 privileged call after 15 denials",
+                    "2026-03-02 Medium 55: 1 privileged call after 15 denials",
                 ),
                 Row::new(
                     "15 denied alice every 10s; after 600s 1 priv bob",
-                    "2026-03-02 Medium 40: 1 privileged call after 15 denials",
+                    "2026-03-02 Medium 55: 1 privileged call after 15 denials",
                 ),
                 Row::new("15 denied alice every 10s; after 3601s 1 priv alice", ""),
                 Row::new("15 denied alice every 10s; after 600s 1 ok alice", ""),
@@ -112,11 +117,11 @@ mod tests {
                 Row::new("1 priv alice; 15 denied alice every 10s", ""),
                 Row::new(
                     "1 priv alice; 15 denied alice every 10s; 1 priv alice",
-                    "2026-03-02 Low 20: 1 privileged call after 15 denials",
+                    "2026-03-02 Low 35: 1 privileged call after 15 denials",
                 ),
                 Row::new(
                     "30 page/20x8 alice every 1s; 1 priv alice",
-                    "2026-03-02 Low 20: 1 privileged call after 30 denials",
+                    "2026-03-02 Low 35: 1 privileged call after 30 denials",
                 ),
             ],
         );

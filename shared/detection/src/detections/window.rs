@@ -13,41 +13,50 @@ use crate::view::{Selection, View};
 pub(super) struct Completed {
     /// The day in which they were completed.
     pub(super) day: Day,
-    /// When each was completed, and when it began: its earliest call.
-    pub(super) windows: Vec<(Timestamp, Timestamp)>,
+    /// From the earliest call of a window to its completion; windows that overlap are one.
+    runs: Vec<(Timestamp, Timestamp)>,
     /// All calls in them.
     pub(super) selection: Selection,
 }
 
 impl Completed {
+    /// When the first of the windows began.
+    pub(super) fn began(&self) -> Option<Timestamp> {
+        self.runs.first().map(|(began, _)| *began)
+    }
+
     /// Whether `time` lies in one of the windows or at most `secs` after its completion.
     pub(super) fn reaches(&self, time: Timestamp, secs: i64) -> bool {
-        // Beginnings rise with completions, so the last window that began by `time` reaches furthest.
-        let at = self.windows.partition_point(|(_, began)| *began <= time);
-        let last = at.checked_sub(1).and_then(|at| self.windows.get(at));
-        last.is_some_and(|(completed, _)| time <= completed.plus_secs(secs))
+        let at = self.runs.partition_point(|(began, _)| *began <= time);
+        let last = at.checked_sub(1).and_then(|at| self.runs.get(at));
+        last.is_some_and(|(_, completed)| time <= completed.plus_secs(secs))
     }
 }
 
-/// Slides a window of `secs` seconds over calls in order of time. A window ends at a call and is
-/// completed when `is_complete` says so of what it holds; by day of its end.
+/// Slides a window of `secs` seconds over those calls, in order of time, that `is_of` the kind looked
+/// for. A window ends at a call and is completed when `is_complete` says so of what it holds; by day
+/// of its end.
 ///
 /// More calls never undo a completion, as long as `is_complete` never does: findings only grow.
 pub(super) fn slide<C: Tally>(
-    calls: &[(usize, Entry)],
+    calls: &[Entry],
+    is_of: impl Fn(usize, &Entry) -> bool,
     secs: i64,
     mut tally: C,
     is_complete: impl Fn(&C) -> bool,
 ) -> Vec<Completed> {
     let mut days: Vec<Completed> = Vec::new();
-    let mut oldest = 0;
-    let mut selected_to = 0;
-    for (at, (_, call)) in calls.iter().enumerate() {
+    let (mut oldest, mut selected_to) = (0, 0);
+    for (place, call) in calls.iter().enumerate().filter(|(place, call)| is_of(*place, call)) {
         tally.enter(call);
-        while let Some((_, old)) = calls.get(oldest)
-            && old.time() < call.time().plus_secs(-secs)
+        let since = call.time().plus_secs(-secs);
+        // On to the first call of the window that is one of these.
+        while let Some(old) = calls.get(oldest)
+            && (old.time() < since || !is_of(oldest, old))
         {
-            tally.leave(old);
+            if is_of(oldest, old) {
+                tally.leave(old);
+            }
             oldest += 1;
         }
         if !is_complete(&tally) {
@@ -56,15 +65,20 @@ pub(super) fn slide<C: Tally>(
         let day = call.time().day();
         if days.last().is_none_or(|last| last.day != day) {
             selected_to = 0;
-            days.push(Completed { day, windows: Vec::new(), selection: Selection::default() });
+            days.push(Completed { day, runs: Vec::new(), selection: Selection::default() });
         }
         let Some(completed) = days.last_mut() else { continue };
-        let began = calls.get(oldest).map_or(call.time(), |(_, first)| first.time());
-        completed.windows.push((call.time(), began));
-        for (place, _) in calls.get(oldest.max(selected_to)..=at).unwrap_or_default() {
-            completed.selection.insert(*place);
+        let began = calls.get(oldest).map_or(since, Entry::time);
+        match completed.runs.last_mut() {
+            Some((_, end)) if began <= *end => *end = call.time(),
+            _ => completed.runs.push((began, call.time())),
         }
-        selected_to = at + 1;
+        for place in oldest.max(selected_to)..=place {
+            if calls.get(place).is_some_and(|call| is_of(place, call)) {
+                completed.selection.insert(place);
+            }
+        }
+        selected_to = place + 1;
     }
     days
 }

@@ -35,6 +35,9 @@ impl MemoryLedger {
         let ledger = self.sources.entry(observation.key).or_default();
         if let Some((entry, sample)) = observation.call {
             push(&mut ledger.entries, entry);
+            if ledger.samples.len() == ledger.samples.capacity() {
+                ledger.samples.reserve_exact(ledger.samples.len().max(1));
+            }
             ledger.samples.push(sample);
             if ledger.samples.len() >= 4 * SAMPLES_PER_DAY {
                 sample::keep_best(&mut ledger.samples);
