@@ -99,7 +99,7 @@ fn findings(alerts: &[Alert]) -> BTreeSet<(String, String, &'static str)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(192))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn order_batches_and_repeats_change_nothing(

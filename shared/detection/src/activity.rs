@@ -72,6 +72,8 @@ pub enum ActorKind {
     Role,
     /// An application, service principal, managed identity or service account.
     Application,
+    /// An identity of another account, of which this one knows no more: anybody can be one.
+    Foreign,
     /// Nobody: the call carried no credentials.
     Anonymous,
     /// The record does not say.

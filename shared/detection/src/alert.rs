@@ -60,8 +60,8 @@ impl Alert {
         clouds.sort_unstable();
         clouds.dedup();
         let samples = samples_of(view, &selection, samples);
-        let address = view.key.public_address();
-        let trusted = address.and_then(|ip| view.policy.trusted_network(ip)).map(str::to_owned);
+        let trusted =
+            view.key.address().and_then(|ip| view.policy.trusted_network(ip)).map(str::to_owned);
         let reasons = reasons(view, &findings, &samples, trusted.as_deref());
         let score = score::total(&reasons);
         Some(Self {
@@ -86,7 +86,7 @@ impl Alert {
     /// `42 failed sign-ins from 203.0.113.7 (NL)`.
     pub fn title(&self) -> String {
         let headline = self.findings.first().map_or("", |leading| &leading.headline);
-        let names_source = self.findings.first().is_some_and(|leading| leading.adds);
+        let names_source = self.findings.first().is_some_and(|leading| leading.is_of_address);
         let address = self.address();
         match (names_source, self.country) {
             (true, Some(country)) => format!("{headline} ({address}, {country})"),
@@ -144,7 +144,7 @@ fn samples_of(view: &View<'_>, selection: &Selection, samples: &[Sample]) -> Vec
         .collect();
     let mut shown = HashSet::new();
     let mut chosen = samples.to_vec();
-    chosen.sort_unstable();
+    chosen.sort_unstable_by(|a, b| (a.time, a).cmp(&(b.time, b)));
     chosen.retain(|sample| {
         let call = selected.get(&sample.uid_hash());
         call.is_some_and(|call| sample.tells(call) && shown.insert(call.uid()))
@@ -160,10 +160,12 @@ fn reasons(
     samples: &[Sample],
     trusted: Option<&str>,
 ) -> Vec<Reason> {
-    let bases = findings.iter().filter(|finding| !finding.adds).map(|finding| &finding.base);
+    let bases =
+        findings.iter().filter(|finding| !finding.is_of_address).map(|finding| &finding.base);
     // Of equal ones the leading finding's, which comes first.
     let base = bases.rev().max_by_key(|base| base.points);
-    let added = findings.iter().filter(|finding| finding.adds).map(|finding| &finding.base);
+    let added =
+        findings.iter().filter(|finding| finding.is_of_address).map(|finding| &finding.base);
     let further = findings.iter().flat_map(|finding| &finding.reasons);
     let mut reasons: Vec<Reason> = Vec::new();
     for reason in base.into_iter().chain(added).chain(further) {

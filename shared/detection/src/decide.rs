@@ -69,7 +69,7 @@ mod tests {
             told(&Intelligence::default(), "", "12 fail alice every 20s; 1 login alice"),
             [concat!(
                 "1 sign-in after 12 failures from 203.0.113.7 | Medium 40 = +40 sign-in after 12 ",
-                "failures, from an address new to the principal | login-after-failures ",
+                "failures, and no earlier one of the principal from here | login-after-failures ",
                 "login-failures | 13 calls, 12 sampled"
             )]
         );

@@ -81,7 +81,9 @@ impl Traits {
     const READ_ONLY: u8 = 1;
     const CONSOLE_SESSION: u8 = 2;
     const ROOT: u8 = 4;
-    const ANONYMOUS: u8 = 8;
+    /// Anonymous, or of another account.
+    const STRANGER: u8 = 8;
+    const APPLICATION: u8 = 16;
 
     fn of(activity: &ApiActivity<'_>) -> Self {
         let mut bits = 0;
@@ -89,7 +91,8 @@ impl Traits {
             (activity.read_only, Self::READ_ONLY),
             (activity.console_session, Self::CONSOLE_SESSION),
             (activity.actor.kind == ActorKind::Root, Self::ROOT),
-            (activity.actor.kind == ActorKind::Anonymous, Self::ANONYMOUS),
+            (is_stranger(activity.actor.kind), Self::STRANGER),
+            (activity.actor.kind == ActorKind::Application, Self::APPLICATION),
         ] {
             if holds {
                 bits |= bit;
@@ -109,10 +112,21 @@ impl Traits {
         self.0 & Self::ROOT != 0
     }
 
-    /// Made without credentials.
-    pub fn is_anonymous(self) -> bool {
-        self.0 & Self::ANONYMOUS != 0
+    /// Made without credentials, or with those of another account: its success shows that something
+    /// is open to all, and nothing of who is at the address.
+    pub fn is_stranger(self) -> bool {
+        self.0 & Self::STRANGER != 0
     }
+
+    /// Made by a program under an identity of its own.
+    pub fn is_application(self) -> bool {
+        self.0 & Self::APPLICATION != 0
+    }
+}
+
+/// Whether anybody can be such an actor.
+pub(crate) fn is_stranger(kind: ActorKind) -> bool {
+    matches!(kind, ActorKind::Anonymous | ActorKind::Foreign)
 }
 
 /// The fingerprint of a principal, blind to case; none where the record names none.

@@ -16,10 +16,10 @@ pub struct Finding {
     pub headline: String,
     /// Why it is worth attention at all.
     pub base: Reason,
-    /// Whether the base says something of the address that adds to any other finding of the day
-    /// (it is listed), rather than being one reading of the same calls among others (they failed,
-    /// they failed on many accounts).
-    pub adds: bool,
+    /// Whether the base says something of the address itself (it is listed), which the headline then
+    /// names. It adds to any other finding of the day, where other bases are readings of the same
+    /// calls (they failed, they failed on many accounts), of which one counts.
+    pub is_of_address: bool,
     /// What else of these calls raises or lowers the score.
     pub reasons: Vec<Reason>,
     /// Whether what the calls touched (root, a critical asset) may raise the score. Not where they
@@ -34,4 +34,32 @@ impl Finding {
     pub fn score(&self) -> u8 {
         score::total(std::iter::once(&self.base).chain(&self.reasons))
     }
+}
+
+/// The finding of a day in a list by day, made where there is none yet. The strongest of the bases
+/// it is given stays, and of equal ones the first.
+pub(crate) fn finding_of_day<'a>(
+    findings: &'a mut Vec<Finding>,
+    detection: &'static Detection,
+    day: Day,
+    base: Reason,
+) -> Option<&'a mut Finding> {
+    match findings.last_mut() {
+        Some(last) if last.day == day => {
+            if base.points > last.base.points {
+                last.base = base;
+            }
+        }
+        _ => findings.push(Finding {
+            detection,
+            day,
+            headline: String::new(),
+            base,
+            is_of_address: false,
+            reasons: Vec::new(),
+            weighs_targets: true,
+            selection: Selection::default(),
+        }),
+    }
+    findings.last_mut()
 }

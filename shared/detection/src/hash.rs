@@ -65,9 +65,11 @@ mod tests {
     /// These numbers are stored in users' tables: a change here loses their evidence.
     #[test]
     fn fingerprints_are_pinned() {
-        assert_eq!(of_parts(&["aws", "e-1"]), of_parts(&["aws", "e-1"]));
+        assert_eq!(of_parts(&["AWS", "e-1"]), 0x90d9_3de9_6752_6fd8);
+        assert_eq!(of_parts_ignoring_case(&["AWS", "Alice"]), 0xc6c6_6273_734e_121d);
+        assert_eq!(of_numbers("seen", &[1, 2]), 0x7cfe_5613_72e8_04d2);
         assert_ne!(of_parts(&["a", "bc"]), of_parts(&["ab", "c"]));
-        assert_eq!(identifier(&["203.0.113.7", "2026-03-02"]).len(), 32);
+        assert_eq!(identifier(&["203.0.113.7", "2026-03-02"]), "15aeeec2c8a6ebe8e44ff62b2ef9c8df");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use foldhash::fast::RandomState;
 
 use crate::activity::{ApiActivity, Outcome};
 use crate::detections::is_accused;
-use crate::evidence::{Entry, operation_hash, principal_hash};
+use crate::evidence::{Entry, is_stranger, operation_hash, principal_hash};
 use crate::intelligence::Intelligence;
 use crate::policy::Policy;
 use crate::sample::Sample;
@@ -71,10 +71,17 @@ impl Observer {
         if is_evidence(activity, operation, intelligence, policy) {
             let address = address(&activity.source);
             let entry = Entry::of_call(activity, time);
-            let call = Some((entry, Sample::of(activity, time, &address)));
+            let is_critical = activity
+                .resource
+                .as_deref()
+                .is_some_and(|resource| policy.critical_asset(resource).is_some());
+            let call = Some((entry, Sample::of(activity, time, &address, is_critical)));
             return Some(Observation { key: activity.source.ledger_key()?, call, seen: None });
         }
-        if activity.outcome != Outcome::Success || view::needs_no_permission(operation) {
+        if activity.outcome != Outcome::Success
+            || view::needs_no_permission(operation)
+            || is_stranger(activity.actor.kind)
+        {
             return None;
         }
         let seen = self.first_seen(activity, time.day())?;

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::alert::Alert;
-use crate::controls;
+use crate::controls::Controls;
 use crate::detections::Detection;
 use crate::evidence::Kind;
 use crate::sample::Sample;
@@ -108,8 +108,12 @@ fn finding_info(alert: &Alert) -> Value {
             "type": "Rule",
         })
     };
-    let mut attacks: Vec<Value> = detections.iter().map(|detection| attack(detection)).collect();
-    attacks.dedup();
+    let mut attacks: Vec<Value> = Vec::new();
+    for attack in detections.iter().map(|detection| attack(detection)) {
+        if !attacks.contains(&attack) {
+            attacks.push(attack);
+        }
+    }
     let mut uids: Vec<&str> = alert.samples.iter().map(Sample::uid).collect();
     uids.sort_unstable();
     uids.dedup();
@@ -147,9 +151,9 @@ fn attack(detection: &Detection) -> Value {
 }
 
 fn tags(detections: &[&Detection]) -> Value {
-    let of = |choose: fn(controls::Controls) -> &'static [&'static str]| {
+    let of = |choose: fn(Controls) -> &'static [&'static str]| {
         let mut values: Vec<&str> =
-            detections.iter().flat_map(|it| choose(controls::of(it.id))).copied().collect();
+            detections.iter().flat_map(|it| choose(it.controls)).copied().collect();
         values.sort_unstable();
         values.dedup();
         values
@@ -168,6 +172,9 @@ fn evidences(alert: &Alert) -> Vec<Value> {
         samples.sort_by_key(|sample| !sample.kind.is_success());
         samples.truncate(EVIDENCES_MAX);
         samples.sort_by_key(|sample| sample.time);
+    }
+    if samples.is_empty() {
+        return vec![json!({ "src_endpoint": src_endpoint(&alert.address()) })];
     }
     samples.into_iter().map(evidence).collect()
 }

@@ -1,18 +1,21 @@
 //! Samples: the few calls of a source that are kept in words, since hashes name nobody.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use crate::activity::{ApiActivity, Cloud};
 use crate::evidence::{self, Kind, operation_hash, principal_hash};
 use crate::hash;
-use crate::timestamp::Timestamp;
+use crate::timestamp::{Day, Timestamp};
 
 /// How many samples are kept of a source and day.
 pub const SAMPLES_PER_DAY: usize = 12;
 
 /// The longest text kept; what is longer is cut. Long enough for an ARN with a path.
 const TEXT_MAX_BYTES: usize = 256;
+/// Longer than any real event identifier or operation.
+const HASHED_MAX_BYTES: usize = 2048;
 
 /// One call, in words. Its texts are written by whoever made the call: escape them for where they go.
 ///
@@ -20,6 +23,7 @@ const TEXT_MAX_BYTES: usize = 256;
 /// follow the sample's time, kind and cloud in its order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sample {
+    weight: Weight,
     /// When it happened.
     pub time: Timestamp,
     /// What it is evidence of.
@@ -28,6 +32,15 @@ pub struct Sample {
     pub cloud: Cloud,
     texts: Box<str>,
     ends: [u16; Text::COUNT],
+}
+
+/// What is kept first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Weight {
+    /// It touched what the policy calls a critical asset.
+    Critical,
+    /// Any other.
+    Ordinary,
 }
 
 /// The texts of a sample, in the order they lie in.
@@ -51,28 +64,34 @@ impl Text {
 }
 
 impl Sample {
-    /// The sample of a call at `time` from `address`.
-    pub fn of(activity: &ApiActivity<'_>, time: Timestamp, address: &str) -> Self {
+    /// The sample of a call at `time` from `address`, which touched a critical asset or did not.
+    pub fn of(
+        activity: &ApiActivity<'_>,
+        time: Timestamp,
+        address: &str,
+        is_critical: bool,
+    ) -> Self {
         let parts: [&str; Text::COUNT] = [
-            &activity.uid,
+            // These two are hashed in entries, which a sample is told from.
+            cut(&activity.uid, HASHED_MAX_BYTES),
             address,
-            activity.actor.uid.as_deref().unwrap_or_default(),
-            activity.actor.name.as_deref().unwrap_or_default(),
-            &activity.service,
-            &activity.operation,
-            activity.account.as_deref().unwrap_or_default(),
-            activity.region.as_deref().unwrap_or_default(),
-            activity.resource.as_deref().unwrap_or_default(),
-            activity.user_agent.as_deref().unwrap_or_default(),
-            activity.status_code.as_deref().unwrap_or_default(),
+            brief(activity.actor.uid.as_ref()),
+            brief(activity.actor.name.as_ref()),
+            brief(Some(&activity.service)),
+            cut(&activity.operation, HASHED_MAX_BYTES),
+            brief(activity.account.as_ref()),
+            brief(activity.region.as_ref()),
+            brief(activity.resource.as_ref()),
+            brief(activity.user_agent.as_ref()),
+            brief(activity.status_code.as_ref()),
         ];
-        let parts = parts.map(cut);
         let mut texts = String::with_capacity(parts.iter().map(|part| part.len()).sum());
         let ends = parts.map(|part| {
             texts.push_str(part);
             u16::try_from(texts.len()).unwrap_or(u16::MAX)
         });
         Self {
+            weight: if is_critical { Weight::Critical } else { Weight::Ordinary },
             time,
             kind: activity.outcome.into(),
             cloud: activity.cloud,
@@ -170,12 +189,17 @@ fn is_cut(text: &str) -> bool {
     text.len() > TEXT_MAX_BYTES - char::MAX_LEN_UTF8
 }
 
-fn cut(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(TEXT_MAX_BYTES)).unwrap_or_default()
+fn brief<'a>(text: Option<&'a Cow<'_, str>>) -> &'a str {
+    cut(text.map_or("", |text| text.as_ref()), TEXT_MAX_BYTES)
 }
 
-/// Keeps the samples of each day that tell most: first one of each kind and cloud, successes first,
-/// then a second of each, and so on; within a kind one of each principal first, then the earliest.
+fn cut(text: &str, max_bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(max_bytes)).unwrap_or_default()
+}
+
+/// Keeps the samples of each day that tell most: first one of each kind, successes first, then a
+/// second of each, and so on; within a kind what touched a critical asset first, then one of each
+/// principal, then the earliest.
 ///
 /// This is a total order of the samples' content. Keeping the best of all is the same as keeping
 /// the best of the best of its parts, so it does not matter in which order or in how many batches
@@ -183,7 +207,7 @@ fn cut(text: &str) -> &str {
 pub fn keep_best(samples: &mut Vec<Sample>) {
     samples.sort_unstable();
     samples.dedup();
-    let mut days: HashMap<_, Vec<Sample>> = HashMap::new();
+    let mut days: HashMap<Day, Vec<Sample>> = HashMap::new();
     for sample in samples.drain(..) {
         days.entry(sample.time.day()).or_default().push(sample);
     }
@@ -193,23 +217,23 @@ pub fn keep_best(samples: &mut Vec<Sample>) {
     samples.sort_unstable();
 }
 
-/// `of_day` in order of time.
+/// `of_day` in order.
 fn best_of_day(of_day: Vec<Sample>) -> impl Iterator<Item = Sample> {
-    // Place of each sample among those of its kind, cloud and principal: 1 for the earliest.
-    let mut of_principal: HashMap<(Kind, Cloud, Option<&str>), u32> = HashMap::new();
-    let places = of_day.iter().map(|sample| {
-        let count = of_principal.entry((sample.kind, sample.cloud, sample.principal()));
-        next(count)
-    });
+    // Place of each sample among those of its kind, weight and principal: 1 for the earliest.
+    let mut of_principal: HashMap<(Kind, Weight, Option<&str>), u32> = HashMap::new();
+    let places = of_day
+        .iter()
+        .map(|sample| next(of_principal.entry((sample.kind, sample.weight, sample.principal()))));
     let places: Vec<u32> = places.collect();
     let mut ranked: Vec<(u32, Sample)> = places.into_iter().zip(of_day).collect();
-    ranked.sort_unstable();
-    // Place of each among those of its kind and cloud, in that order.
-    let mut of_kind: HashMap<(Kind, Cloud), u32> = HashMap::new();
+    ranked.sort_unstable_by(|a, b| (a.1.weight, a.0, &a.1).cmp(&(b.1.weight, b.0, &b.1)));
+    // Place of each among those of its kind, in that order: kinds take turns, and of two samples no
+    // two have both in common.
+    let mut of_kind: HashMap<Kind, u32> = HashMap::new();
     for (place, sample) in &mut ranked {
-        *place = next(of_kind.entry((sample.kind, sample.cloud)));
+        *place = next(of_kind.entry(sample.kind));
     }
-    ranked.sort_unstable_by(|a, b| (a.0, a.1.kind, &a.1).cmp(&(b.0, b.1.kind, &b.1)));
+    ranked.sort_unstable_by_key(|(place, sample)| (*place, sample.kind));
     ranked.truncate(SAMPLES_PER_DAY);
     ranked.into_iter().map(|(_, sample)| sample)
 }
@@ -231,8 +255,12 @@ mod tests {
             crate::activity::Outcome::Success,
         );
         activity.actor.uid = Some(format!("p-{principal}").into());
-        let mut sample =
-            Sample::of(&activity, Timestamp::from_millis(time).unwrap(), "203.0.113.7");
+        let mut sample = Sample::of(
+            &activity,
+            Timestamp::from_millis(time).unwrap(),
+            "203.0.113.7",
+            time % 7 == 0,
+        );
         sample.kind = kind;
         sample
     }

@@ -111,6 +111,14 @@ impl LedgerKey {
         matches!(self, Self::V4(_) | Self::V6Net(_))
     }
 
+    /// The address, public or private, or the first of the /64.
+    pub fn address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Private { ip, .. } => Some(*ip),
+            _ => self.public_address(),
+        }
+    }
+
     /// The public address, or the first address of the /64.
     pub fn public_address(&self) -> Option<IpAddr> {
         match self {
@@ -149,7 +157,20 @@ fn parse_address(text: &str) -> Option<IpAddr> {
             bare.parse().map(IpAddr::V6)
         },
     );
-    ip.ok().map(|ip| ip.to_canonical())
+    Some(match ip.ok()?.to_canonical() {
+        IpAddr::V6(v6) => unwrap_nat64(v6).map_or(IpAddr::V6(v6), IpAddr::V4),
+        v4 @ IpAddr::V4(_) => v4,
+    })
+}
+
+/// The IPv4 address behind a translator's well-known prefix, `64:ff9b::/96` (RFC 6052).
+fn unwrap_nat64(ip: Ipv6Addr) -> Option<Ipv4Addr> {
+    match ip.segments() {
+        [0x0064, 0xff9b, 0, 0, 0, 0, ..] => {
+            Some(Ipv4Addr::from_bits(u32::try_from(ip.to_bits() & 0xffff_ffff).unwrap_or_default()))
+        }
+        _ => None,
+    }
 }
 
 /// RFC 1918, CGNAT (RFC 6598), link-local, loopback, unique-local and site-local IPv6.
@@ -180,9 +201,9 @@ fn is_global_unicast(ip: IpAddr) -> bool {
             (1..224).contains(&a)
         }
         IpAddr::V6(v6) => {
-            // 2000::/3 is what is handed out; 64:ff9b::/96 is IPv4 behind a translator.
-            let [first, second, ..] = v6.segments();
-            (first & 0xe000) == 0x2000 || (first == 0x0064 && second == 0xff9b)
+            // 2000::/3 is what is handed out.
+            let [first, ..] = v6.segments();
+            (first & 0xe000) == 0x2000
         }
     }
 }
@@ -212,6 +233,8 @@ mod tests {
             ("[2001:db8::1]", "public 2001:db8::1"),
             ("::ffff:203.0.113.7", "public 203.0.113.7"),
             ("[::ffff:203.0.113.7]:80", "public 203.0.113.7"),
+            ("64:ff9b::203.0.113.7", "public 203.0.113.7"),
+            ("64:ff9b::10.1.2.3", "private 10.1.2.3 in 111111111111"),
             ("10.1.2.3", "private 10.1.2.3 in 111111111111"),
             ("100.64.0.1", "private 100.64.0.1 in 111111111111"),
             ("127.0.0.1", "private 127.0.0.1 in 111111111111"),

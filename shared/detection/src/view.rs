@@ -27,12 +27,30 @@ pub(crate) struct View<'a> {
     pub(crate) intelligence: &'a Intelligence,
     /// What the user wants.
     pub(crate) policy: &'a Policy,
-    /// (principal, instant) of every success, in that order; of a `Seen` entry the last instant of
-    /// its day, since it does not say when in it.
-    successes: Vec<(u64, Timestamp)>,
-    /// The same without privileged operations: what a thief does with a credential must not make
-    /// its earlier failures look like an owner's mistakes.
-    ordinary: Vec<(u64, Timestamp)>,
+    /// Every success, by principal and time.
+    successes: Vec<Success>,
+}
+
+/// That a principal succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Success {
+    principal: u64,
+    /// Of a `Seen` entry the last instant of its day, since it does not say when in it.
+    time: Timestamp,
+    cloud: Cloud,
+    sort: Sort,
+}
+
+/// What a success shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Sort {
+    /// The principal may do something here, as it does every day.
+    Work,
+    /// The principal has the password.
+    Login,
+    /// A privileged operation. What a thief does with a credential must not make its earlier
+    /// failures look like an owner's mistakes.
+    Privileged,
 }
 
 impl<'a> View<'a> {
@@ -46,15 +64,13 @@ impl<'a> View<'a> {
         entries.sort_unstable_by_key(|entry| (entry.uid(), *entry));
         entries.dedup_by_key(|entry| entry.uid());
         entries.sort_unstable();
-        let mut successes: Vec<_> = entries.iter().filter_map(success).collect();
+        let mut successes: Vec<_> =
+            entries.iter().filter_map(|entry| success(entry, policy)).collect();
         successes.sort_unstable();
-        let is_ordinary = |entry: &&Entry| !policy.is_privileged(entry.operation());
-        let mut ordinary: Vec<_> = entries.iter().filter(is_ordinary).filter_map(success).collect();
-        ordinary.sort_unstable();
         let mut calls = entries;
         let seen = calls.iter().filter(|entry| entry.kind() == Kind::Seen).copied().collect();
         calls.retain(|entry| entry.kind() != Kind::Seen);
-        Self { key, calls, seen, intelligence, policy, successes, ordinary }
+        Self { key, calls, seen, intelligence, policy, successes }
     }
 
     /// The same source as one cloud alone sees it.
@@ -83,54 +99,82 @@ impl<'a> View<'a> {
         calls.filter(|(_, entry)| kinds.contains(&entry.kind()))
     }
 
-    /// Whether a principal succeeded here on the day or the day before, at whatever hour: it then
-    /// works from here, and its failures are likelier mistakes.
-    pub(crate) fn is_healthy(&self, principal: u64, day: Day) -> bool {
-        within(&self.ordinary, principal, day.previous().start(), day.end())
-    }
-
-    /// Whether a principal had succeeded here before an instant, in the last days.
-    pub(crate) fn is_known_before(&self, principal: u64, before: Timestamp) -> bool {
-        let Some(end) = Timestamp::from_millis(before.millis() - 1) else { return false };
-        within(&self.successes, principal, before.plus_secs(-KNOWN_SECS), end)
-    }
-
-    /// The principals that succeeded here on the day or the day before.
-    pub(crate) fn healthy(&self, day: Day) -> impl Iterator<Item = u64> {
+    /// When a principal first worked or signed in here, on the day or the day before: its failures
+    /// are then likelier mistakes.
+    pub(crate) fn first_healthy(&self, principal: u64, day: Day) -> Option<Timestamp> {
         let (start, end) = (day.previous().start(), day.end());
-        self.ordinary
-            .chunk_by(|a, b| a.0 == b.0)
-            .filter(move |of_one| of_one.iter().any(|(_, time)| (start..=end).contains(time)))
-            .filter_map(|of_one| of_one.first().map(|(principal, _)| *principal))
+        let of_principal = self.successes_since(principal, start);
+        of_principal
+            .take_while(|success| success.time <= end)
+            .find(|success| success.sort != Sort::Privileged)
+            .map(|success| success.time)
+    }
+
+    /// Whether a principal did ordinary work here, on the day or the day before. A sign-in alone
+    /// does not show that it may do anything.
+    pub(crate) fn works_here(&self, principal: u64, day: Day) -> bool {
+        self.successes_since(principal, day.previous().start())
+            .take_while(|success| success.time <= day.end())
+            .any(|success| success.sort == Sort::Work)
+    }
+
+    /// Whether a principal had worked or signed in here before an instant, in the last days.
+    pub(crate) fn is_known_before(&self, principal: u64, before: Timestamp) -> bool {
+        self.successes_since(principal, before.plus_secs(-KNOWN_SECS))
+            .take_while(|success| success.time < before)
+            .any(|success| success.sort != Sort::Privileged)
+    }
+
+    /// The principals that worked or signed in here on the day or the day before, in those clouds.
+    pub(crate) fn healthy(&self, day: Day, clouds: &[Cloud]) -> impl Iterator<Item = u64> {
+        let (start, end) = (day.previous().start(), day.end());
+        let is_healthy = move |success: &Success| {
+            (start..=end).contains(&success.time)
+                && success.sort != Sort::Privileged
+                && clouds.contains(&success.cloud)
+        };
+        self.successes
+            .chunk_by(|a, b| a.principal == b.principal)
+            .filter(move |of_one| of_one.iter().any(is_healthy))
+            .filter_map(|of_one| of_one.first().map(|success| success.principal))
+    }
+
+    fn successes_since(&self, principal: u64, start: Timestamp) -> impl Iterator<Item = &Success> {
+        let at = self.successes.partition_point(|it| (it.principal, it.time) < (principal, start));
+        let rest = self.successes.get(at..).unwrap_or_default();
+        rest.iter().take_while(move |success| success.principal == principal)
     }
 }
 
-fn within(
-    successes: &[(u64, Timestamp)],
-    principal: u64,
-    start: Timestamp,
-    end: Timestamp,
-) -> bool {
-    let at = successes.partition_point(|success| *success < (principal, start));
-    successes.get(at).is_some_and(|(who, time)| *who == principal && *time <= end)
-}
-
-fn success(entry: &Entry) -> Option<(u64, Timestamp)> {
+fn success(entry: &Entry, policy: &Policy) -> Option<Success> {
     let principal = entry.principal()?;
-    match entry.kind() {
-        Kind::Seen => Some((principal, entry.time().day().end())),
-        Kind::Success if needs_no_permission(entry.operation()) => None,
-        kind => kind.is_success().then_some((principal, entry.time())),
-    }
+    let (time, sort) = match entry.kind() {
+        Kind::Seen => (entry.time().day().end(), Sort::Work),
+        Kind::Success if needs_no_permission(entry.operation()) => return None,
+        Kind::Success if entry.traits().is_stranger() => return None,
+        Kind::Success if policy.is_privileged(entry.operation()) => {
+            (entry.time(), Sort::Privileged)
+        }
+        Kind::Success => (entry.time(), Sort::Work),
+        Kind::LoginSucceeded => (entry.time(), Sort::Login),
+        _ => return None,
+    };
+    Some(Success { principal, time, cloud: entry.cloud(), sort })
 }
 
 /// Operations that succeed for whoever holds a credential: the first thing a thief tries. They do
 /// not show that a principal works from an address.
 pub(crate) fn needs_no_permission(operation: u32) -> bool {
     use std::sync::LazyLock;
-    static OPERATIONS: LazyLock<[u32; 3]> = LazyLock::new(|| {
-        ["GetCallerIdentity", "GetSessionToken", "GetAccessKeyInfo"]
-            .map(crate::evidence::operation_hash)
+    static OPERATIONS: LazyLock<[u32; 5]> = LazyLock::new(|| {
+        [
+            "GetCallerIdentity",
+            "GetSessionToken",
+            "GetAccessKeyInfo",
+            "TestIamPermissions",
+            "google.iam.v1.IAMPolicy.TestIamPermissions",
+        ]
+        .map(crate::evidence::operation_hash)
     });
     OPERATIONS.contains(&operation)
 }

@@ -4,8 +4,9 @@
 //! 2026-03-02T08:00:00Z, and after each event the clock moves on by `every` (a second unless said);
 //! `after Ns` before a part moves it too. With several names each round is one event of each. `-` is
 //! a principal the cloud hides. Verbs: `fail`, `login`, `mfa` (right password, then stopped), `ok`,
-//! `priv`, `whoami`, `anonymous`, `throttled`, `denied` and `page` (a console page's read); the last
-//! two may say `/OPERATIONSxSERVICES`. `root` is the owner of an account; `ok` and `priv` touch
+//! `priv`, `whoami`, `anonymous`, `foreign`, `throttled`, `denied` and `page` (a console page's read); the last
+//! two may say `/OPERATIONSxSERVICES`. `root` is the owner of an account, `app` an
+//! application; `ok` and `priv` touch
 //! `prod-database`. `azure:` or `gcp:` before a verb names the cloud.
 
 use crate::activity::{ActorKind, ApiActivity, Cloud, Outcome};
@@ -127,7 +128,7 @@ fn event(verb: &str, name: &str, round: usize, uid: usize, time: i64) -> ApiActi
         "fail" => Outcome::LoginFailed,
         "login" => Outcome::LoginSucceeded,
         "mfa" => Outcome::PasswordCorrect,
-        "ok" | "priv" | "whoami" | "anonymous" => Outcome::Success,
+        "ok" | "priv" | "whoami" | "anonymous" | "foreign" => Outcome::Success,
         "throttled" => Outcome::Throttled,
         "denied" | "page" => Outcome::Denied,
         _ => panic!("no such verb: {verb}"),
@@ -149,12 +150,16 @@ fn event(verb: &str, name: &str, round: usize, uid: usize, time: i64) -> ApiActi
     }
     activity.read_only = matches!(verb, "denied" | "page");
     activity.console_session = verb == "page";
-    if name == "root" {
-        activity.actor.kind = ActorKind::Root;
-    }
+    activity.actor.kind = match name {
+        "root" => ActorKind::Root,
+        "app" => ActorKind::Application,
+        _ => ActorKind::User,
+    };
     activity.resource = matches!(verb, "ok" | "priv").then(|| "prod-database".into());
-    if verb == "anonymous" {
-        activity.actor.kind = ActorKind::Anonymous;
+    match verb {
+        "anonymous" => activity.actor.kind = ActorKind::Anonymous,
+        "foreign" => activity.actor.kind = ActorKind::Foreign,
+        _ => {}
     }
     activity
 }

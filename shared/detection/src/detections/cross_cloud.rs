@@ -2,6 +2,7 @@
 
 use super::{DETECTIONS, Detection, Parameter, Technique, Unit};
 use crate::activity::Cloud;
+use crate::controls::{Controls, GDPR};
 use crate::finding::Finding;
 use crate::score::{Reason, Severity};
 use crate::timestamp::Timestamp;
@@ -19,6 +20,7 @@ pub(super) static DETECTION: Detection = Detection {
         tactic: ("TA0007", "Discovery"),
         technique: ("T1580", "Cloud Infrastructure Discovery"),
     },
+    controls: Controls { nist: &["AU-6(3)", "IR-4(4)", "SI-4"], hitrust: &["09.ab"], gdpr: GDPR },
     runbook: "One actor works against several of your clouds: look for one leaked secret store or \
               one person with accounts in all of them, and rotate everything kept there.",
     find,
@@ -97,7 +99,7 @@ fn of_pair(a: &Alone, b: &Alone) -> Finding {
         day: a.finding.day.max(b.finding.day),
         headline: format!("Findings in {} and {}", a.cloud, b.cloud),
         base: Reason::new(points, text),
-        adds: true,
+        is_of_address: true,
         reasons: Vec::new(),
         weighs_targets: false,
         selection,

@@ -3,8 +3,9 @@
 use super::listed_source::{achievement, by_day};
 use super::window::plural;
 use super::{Detection, Technique};
+use crate::controls::{Controls, GDPR};
 use crate::finding::Finding;
-use crate::score::{Reason, Severity};
+use crate::score::Reason;
 use crate::view::View;
 
 /// Calls from a country the policy does not allow.
@@ -19,6 +20,11 @@ pub(super) static DETECTION: Detection = Detection {
         tactic: ("TA0001", "Initial Access"),
         technique: ("T1078.004", "Valid Accounts: Cloud Accounts"),
     },
+    controls: Controls {
+        nist: &["SI-4", "AC-2(12)", "AC-17"],
+        hitrust: &["09.ab", "01.j"],
+        gdpr: GDPR,
+    },
     runbook: "Ask the account's owner whether they travel or use a VPN there. If not, somebody \
               else holds the credential: disable it and end its sessions.",
     find,
@@ -30,7 +36,7 @@ fn find(view: &View<'_>) -> Vec<Finding> {
     let finding = |(day, selection)| {
         let achievement = achievement(view, &selection);
         let (points, but) = match achievement {
-            Some(_) => (Severity::Low.points(), ""),
+            Some(_) => (20, ""),
             None => (10, "; nothing it called succeeded"),
         };
         Finding {
@@ -41,7 +47,7 @@ fn find(view: &View<'_>) -> Vec<Finding> {
                 plural(selection.of(&view.calls).count(), "API call")
             ),
             base: Reason::new(points, format!("country {country} is {verdict}{but}")),
-            adds: true,
+            is_of_address: true,
             weighs_targets: achievement.is_some(),
             reasons: achievement.into_iter().collect(),
             selection,

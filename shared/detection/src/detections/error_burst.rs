@@ -2,6 +2,7 @@
 
 use super::window::{Calls, Completed, Distinct, plural, slide};
 use super::{Detection, Parameter, Technique, Unit};
+use crate::controls::{Controls, GDPR};
 use crate::evidence::{Entry, Kind};
 use crate::finding::Finding;
 use crate::score::{Reason, Severity};
@@ -19,6 +20,7 @@ pub(super) static DETECTION: Detection = Detection {
         tactic: ("TA0007", "Discovery"),
         technique: ("T1526", "Cloud Service Discovery"),
     },
+    controls: Controls { nist: &["AC-6", "SI-4", "AU-6"], hitrust: &["09.ab", "01.c"], gdpr: GDPR },
     runbook: "See whose credential it is and whether its owner is at this address. A scanner or a \
               plan under an old policy repeats the same reads daily: give it the permission or \
               trust its network. Otherwise disable the credential first and ask afterwards.",
@@ -75,7 +77,7 @@ pub(super) fn reasons(view: &View<'_>, burst: &Completed) -> Vec<Reason> {
         reasons.push(Reason::new(15, text));
     }
     if is_new_to_principals(view, burst) {
-        reasons.push(Reason::new(15, "no earlier success of the denied principals here"));
+        reasons.push(Reason::new(15, "the denied principals do no work here"));
     }
     reasons
 }
@@ -87,7 +89,7 @@ fn of_burst(view: &View<'_>, burst: Completed) -> Finding {
         day: burst.day,
         headline: plural(denied, "denied API call"),
         base: Reason::new(Severity::Low.points(), "burst of denied calls"),
-        adds: false,
+        is_of_address: false,
         reasons: reasons(view, &burst),
         weighs_targets: true,
         selection: burst.selection,
@@ -117,12 +119,12 @@ fn enumeration(view: &View<'_>, selection: &Selection) -> Option<(usize, usize)>
     (most.get() != (0, 0)).then_some(most.get())
 }
 
-/// Whether at least half of the denials are of principals that never succeeded here on the day or
-/// the day before. Principals the cloud hides say neither.
+/// Whether at least half of the denials are of principals that did no ordinary work here on the day
+/// or the day before. Principals the cloud hides say neither.
 fn is_new_to_principals(view: &View<'_>, burst: &Completed) -> bool {
     let (mut new, mut known) = (0_usize, 0_usize);
     for principal in burst.selection.of(&view.calls).filter_map(Entry::principal) {
-        if view.is_healthy(principal, burst.day) {
+        if view.works_here(principal, burst.day) {
             known += 1;
         } else {
             new += 1;

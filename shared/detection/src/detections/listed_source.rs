@@ -2,6 +2,7 @@
 
 use super::window::plural;
 use super::{Detection, Technique};
+use crate::controls::{Controls, GDPR};
 use crate::evidence::{Entry, Kind};
 use crate::finding::Finding;
 use crate::intelligence::{Category, Hit, Intelligence};
@@ -16,12 +17,17 @@ pub(super) static DETECTION: Detection = Detection {
     title: "Calls from a listed address",
     logic: "Any call comes from an address on a list: malicious or the user's own +40, Tor +35, \
             reported +15, anonymizer +10, and +25 where a call succeeded. Where every call failed \
-            or was anonymous, it stays Informational: the whole Internet is scanned all day. \
+            or came from a stranger (anonymous, or of another account), it stays Informational: the whole Internet is scanned all day. \
             Hosting networks are context only.",
     parameters: &[],
     technique: Technique {
         tactic: ("TA0001", "Initial Access"),
         technique: ("T1078.004", "Valid Accounts: Cloud Accounts"),
+    },
+    controls: Controls {
+        nist: &["SI-4", "SC-7", "AC-2(12)", "PM-16"],
+        hitrust: &["09.ab", "01.j"],
+        gdpr: GDPR,
     },
     runbook: "If a call succeeded, somebody holds a working credential: disable it, end its \
               sessions, and read what it did from this address. If the address is an employee's \
@@ -97,7 +103,7 @@ pub(super) fn by_day(view: &View<'_>) -> Vec<(Day, Selection)> {
 
 /// How far the calls got, as a reason; none where nothing succeeded.
 pub(super) fn achievement(view: &View<'_>, selection: &Selection) -> Option<Reason> {
-    let known = |call: &&Entry| !call.traits().is_anonymous();
+    let known = |call: &&Entry| !call.traits().is_stranger();
     let calls = || selection.of(&view.calls).filter(known);
     if calls().any(|call| call.kind().is_success()) {
         Some(Reason::new(25, "a call succeeded"))
@@ -121,7 +127,7 @@ fn of_day(view: &View<'_>, accusation: &Accusation, day: Day, selection: Selecti
         day,
         headline: headline(view, &selection, *category),
         base,
-        adds: true,
+        is_of_address: true,
         weighs_targets: achievement.is_some(),
         reasons: achievement.into_iter().collect(),
         selection,

@@ -5,10 +5,11 @@ use std::collections::{HashMap, HashSet};
 
 use super::window::{Completed, Share, plural};
 use super::{Detection, Parameter, Technique, Unit, login_failures, password_spray};
+use crate::controls::{Controls, GDPR};
 use crate::evidence::{Entry, Kind};
-use crate::finding::Finding;
+use crate::finding::{Finding, finding_of_day};
 use crate::score::{Reason, Severity};
-use crate::timestamp::Timestamp;
+use crate::timestamp::{Day, Timestamp};
 use crate::view::{Selection, View};
 
 /// A sign-in that succeeds after failures from the same source.
@@ -25,6 +26,11 @@ pub(super) static DETECTION: Detection = Detection {
     technique: Technique {
         tactic: ("TA0001", "Initial Access"),
         technique: ("T1078.004", "Valid Accounts: Cloud Accounts"),
+    },
+    controls: Controls {
+        nist: &["AC-7", "AC-2(12)", "IR-4"],
+        hitrust: &["09.ab", "01.p", "11.a"],
+        gdpr: GDPR,
     },
     runbook: "Ask the account's owner whether it was them. If not: end its sessions, reset the \
               password and its keys, and read everything the account did since the sign-in.",
@@ -49,36 +55,20 @@ fn find(view: &View<'_>) -> Vec<Finding> {
         .into_iter()
         .map(|spray| (Share::of(view, &spray.selection, spray.day), spray))
         .collect();
-    let failures = by_principal(view.of_kinds(&[Kind::LoginFailed]));
+    let mut failures = Failures::by_principal(view);
     let mut findings: Vec<Finding> = Vec::new();
     let mut rests_on = HashSet::new();
-    for (place, success) in view.of_kinds(&[Kind::LoginSucceeded, Kind::PasswordCorrect]) {
-        let own = success.principal().and_then(|principal| failures.get(&principal));
+    for (place, success) in view.of_kinds(SUCCESSES) {
+        let day = success.time().day();
+        let own = success.principal().and_then(|principal| failures.get_mut(&principal));
         let guessed = own.and_then(|own| after_failures(view, own, success));
         let sprayed = after_spray(view, &sprays, success);
-        let Some(base) =
-            guessed.iter().map(|guess| &guess.0).chain(sprayed.iter().map(|it| &it.0)).max()
-        else {
-            continue;
-        };
-        let day = success.time().day();
-        if findings.last().is_none_or(|finding| finding.day != day) {
-            findings.push(Finding {
-                detection: &DETECTION,
-                day,
-                headline: String::new(),
-                base: base.clone(),
-                adds: false,
-                reasons: Vec::new(),
-                weighs_targets: true,
-                selection: Selection::default(),
-            });
-        }
-        let Some(finding) = findings.last_mut() else { continue };
-        finding.base = finding.base.clone().max(base.clone());
+        let reasons = guessed.iter().map(|it| &it.0).chain(sprayed.iter().map(|it| &it.0));
+        let Some(base) = reasons.max_by_key(|reason| reason.points).cloned() else { continue };
+        let Some(finding) = finding_of_day(&mut findings, &DETECTION, day, base) else { continue };
         finding.selection.insert(place);
-        for (place, _) in guessed.iter().flat_map(|(_, before)| *before) {
-            finding.selection.insert(*place);
+        for place in guessed.into_iter().flat_map(|(_, new)| new) {
+            finding.selection.insert(place);
         }
         if let Some((_, spray)) = sprayed
             && rests_on.insert((day, spray.day))
@@ -92,53 +82,94 @@ fn find(view: &View<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Enough failures of the same principal shortly before.
-fn after_failures<'a>(
+const SUCCESSES: &[Kind] = &[Kind::LoginSucceeded, Kind::PasswordCorrect];
+
+/// The failures of one principal, by time.
+#[derive(Default)]
+struct Failures {
+    calls: Vec<(usize, Timestamp)>,
+    /// For each, where among them the last burst began that was over by then: a burst by the
+    /// thresholds of login-failures, which a device with an old password that tries every few
+    /// minutes does not make.
+    last_burst: Vec<Option<usize>>,
+    /// The day of the last success that rested on some of them, and up to where.
+    taken: Option<(Day, usize)>,
+}
+
+impl Failures {
+    /// Of the principals that succeeded at all.
+    fn by_principal(view: &View<'_>) -> HashMap<u64, Self> {
+        let succeeded = view.of_kinds(SUCCESSES).filter_map(|(_, success)| success.principal());
+        let mut failures: HashMap<u64, Self> =
+            succeeded.map(|principal| (principal, Self::default())).collect();
+        for (place, failure) in view.of_kinds(&[Kind::LoginFailed]) {
+            let own = failure.principal().and_then(|principal| failures.get_mut(&principal));
+            if let Some(own) = own {
+                own.calls.push((place, failure.time()));
+            }
+        }
+        let threshold = view.count(&login_failures::DETECTION, &login_failures::FAILURES);
+        let secs = view.secs(&login_failures::DETECTION, &login_failures::WINDOW);
+        for own in failures.values_mut() {
+            let mut last = None;
+            for (end, (_, time)) in own.calls.iter().enumerate() {
+                let began = (end + 1).checked_sub(threshold);
+                let first = began.and_then(|began| own.calls.get(began));
+                if first.is_some_and(|(_, first)| *time <= first.plus_secs(secs)) {
+                    last = began;
+                }
+                own.last_burst.push(last);
+            }
+        }
+        failures
+    }
+}
+
+/// Enough failures of the same principal shortly before: how bad that is, and the places of those
+/// that no earlier success of the day rested on.
+fn after_failures(
     view: &View<'_>,
-    own: &'a [(usize, Entry)],
+    own: &mut Failures,
     success: Entry,
-) -> Option<(Reason, &'a [(usize, Entry)])> {
+) -> Option<(Reason, Vec<usize>)> {
     let since = success.time().plus_secs(-view.secs(&DETECTION, &WINDOW));
-    let start = own.partition_point(|(_, failure)| failure.time() < since);
-    let end = own.partition_point(|(_, failure)| failure.time() <= success.time());
-    let before = own.get(start..end)?;
-    if before.len() < view.count(&DETECTION, &FAILURES) {
+    let start = own.calls.partition_point(|(_, time)| *time < since);
+    let end = own.calls.partition_point(|(_, time)| *time <= success.time());
+    let count = end.saturating_sub(start);
+    if count < view.count(&DETECTION, &FAILURES) {
         return None;
     }
-    let (_, first) = before.first()?;
-    let failures = plural(before.len(), "failure");
-    let reason = if !is_known(view, success, first.time()) {
-        let text = format!("sign-in after {failures}, from an address new to the principal");
-        Reason::new(Severity::Medium.points(), text)
-    } else if has_burst(view, before) {
-        Reason::new(Severity::Medium.points(), format!("sign-in after a burst of {failures}"))
+    let (_, first) = *own.calls.get(start)?;
+    let failures = plural(count, "failure");
+    let last_burst = own.last_burst.get(end.checked_sub(1)?).copied().flatten();
+    let (severity, text) = if !is_known(view, success, first) {
+        let text = "and no earlier one of the principal from here";
+        (Severity::Medium, format!("sign-in after {failures}, {text}"))
+    } else if last_burst.is_some_and(|began| began >= start) {
+        (Severity::Medium, format!("sign-in after a burst of {failures}"))
     } else {
-        let text = format!("sign-in after {failures}, where the principal had signed in before");
-        Reason::new(Severity::Low.points(), text)
+        let text = "where the principal had signed in before";
+        (Severity::Low, format!("sign-in after {failures}, {text}"))
     };
-    Some((reason, before))
+    let day = success.time().day();
+    let taken = own.taken.filter(|(of_day, _)| *of_day == day).map_or(start, |(_, to)| to);
+    own.taken = Some((day, end));
+    let new = own.calls.get(taken.max(start)..end).unwrap_or_default();
+    let places = new.iter().map(|(place, _)| *place).collect();
+    Some((Reason::new(severity.points(), text), places))
 }
 
-/// Whether the failures came as fast as somebody guessing, and not as a device with an old password
-/// that tries every few minutes.
-fn has_burst(view: &View<'_>, failures: &[(usize, Entry)]) -> bool {
-    let threshold = view.count(&login_failures::DETECTION, &login_failures::FAILURES);
-    let secs = view.secs(&login_failures::DETECTION, &login_failures::WINDOW);
-    failures.windows(threshold).any(|window| match window {
-        [(_, first), .., (_, last)] => last.time() <= first.time().plus_secs(secs),
-        _ => true,
-    })
-}
-
-/// A spray from the same source at that time or shortly before. The principal need not have failed:
-/// a spray tries each account once, and the one it guesses never fails.
+/// A spray from the same source at that time or shortly before, the worst if there are several. The
+/// principal need not have failed: a spray tries each account once, and the one it guesses never
+/// fails.
 fn after_spray<'a>(
     view: &View<'_>,
     sprays: &'a [(Share, Completed)],
     success: Entry,
 ) -> Option<(Reason, &'a Completed)> {
     let secs = view.secs(&DETECTION, &WINDOW);
-    let (share, spray) = sprays.iter().find(|(_, spray)| spray.reaches(success.time(), secs))?;
+    let reached = sprays.iter().filter(|(_, spray)| spray.reaches(success.time(), secs));
+    let (share, spray) = reached.max_by_key(|(share, _)| share.severity())?;
     let began = spray.began().unwrap_or(success.time());
     let severity = if is_known(view, success, began) { Severity::Low } else { share.severity() };
     let text = format!("sign-in in or after a password spray: {share}");
@@ -147,18 +178,6 @@ fn after_spray<'a>(
 
 fn is_known(view: &View<'_>, success: Entry, before: Timestamp) -> bool {
     success.principal().is_some_and(|principal| view.is_known_before(principal, before))
-}
-
-fn by_principal(
-    failures: impl Iterator<Item = (usize, Entry)>,
-) -> HashMap<u64, Vec<(usize, Entry)>> {
-    let mut by_principal: HashMap<u64, Vec<(usize, Entry)>> = HashMap::new();
-    for (place, failure) in failures {
-        if let Some(principal) = failure.principal() {
-            by_principal.entry(principal).or_default().push((place, failure));
-        }
-    }
-    by_principal
 }
 
 /// `2 sign-ins after 31 failures`, or what of it there is.
@@ -206,6 +225,11 @@ mod tests {
                     "2026-03-02 Medium 40: 1 sign-in after 12 failures",
                 ),
                 Row::new("1 login alice; 5 fail alice every 35s", ""),
+                // each success counts the failures before it, and each failure counts once
+                Row::new(
+                    "5 fail alice every 35s; 1 login alice; 3 fail alice every 35s; 1 login alice",
+                    "2026-03-02 Medium 40: 2 sign-ins after 8 failures",
+                ),
             ],
         );
     }

@@ -2,6 +2,7 @@
 
 use super::window::{Calls, Completed, Share, plural, slide};
 use super::{Detection, Parameter, Technique, Unit};
+use crate::controls::{Controls, GDPR};
 use crate::evidence::{Entry, Kind};
 use crate::finding::Finding;
 use crate::score::{Reason, Severity};
@@ -13,12 +14,14 @@ pub(super) static DETECTION: Detection = Detection {
     title: "Failed sign-ins",
     logic: "At least `failures` sign-ins from one source fail within `window_minutes`; or, slow \
             and low, `slow_failures` within `slow_window_minutes`. Low while under half of the \
-            accounts active there only failed, High from 80%; slow and low stays Low.",
+            accounts active there only failed, High from 80%; slow and low stays Low, and so does \
+            one application alone.",
     parameters: &[FAILURES, WINDOW, SLOW_FAILURES, SLOW_WINDOW],
     technique: Technique {
         tactic: ("TA0006", "Credential Access"),
         technique: ("T1110", "Brute Force"),
     },
+    controls: Controls { nist: &["AC-7", "SI-4", "AU-6"], hitrust: &["09.ab", "01.p"], gdpr: GDPR },
     runbook: "See which accounts were tried and whether any of them signed in afterwards from this \
               or another new address. One account and one device failing evenly is a stale \
               password; many accounts, or names that do not exist, are an attack: deny the \
@@ -78,8 +81,20 @@ pub(super) fn is_failure(_: usize, call: &Entry) -> bool {
 }
 
 fn of_burst(view: &View<'_>, burst: Completed) -> Finding {
+    if is_one_application(view, &burst) {
+        let why = "failed sign-ins of one application, as with a wrong secret";
+        return finding(view, burst, Severity::Low, why);
+    }
     let share = Share::of(view, &burst.selection, burst.day);
     finding(view, burst, share.severity(), &format!("burst of failed sign-ins: {share}"))
+}
+
+/// Secrets of applications are not guessed, and a program with an old one tries for ever.
+fn is_one_application(view: &View<'_>, burst: &Completed) -> bool {
+    let mut calls = burst.selection.of(&view.calls);
+    let first = calls.next().map(Entry::principal);
+    let is_it = |call: &Entry| call.traits().is_application() && Some(call.principal()) == first;
+    burst.selection.of(&view.calls).all(is_it)
 }
 
 fn of_slow(view: &View<'_>, slow: Completed) -> Finding {
@@ -92,7 +107,7 @@ fn finding(view: &View<'_>, completed: Completed, severity: Severity, why: &str)
         day: completed.day,
         headline: headline(view, &completed.selection),
         base: Reason::new(severity.points(), why),
-        adds: false,
+        is_of_address: false,
         reasons: Vec::new(),
         weighs_targets: true,
         selection: completed.selection,
@@ -130,6 +145,8 @@ mod tests {
                 Row::new("19 fail alice every 2700s", ""),
                 Row::new("20 fail alice every 5000s", ""),
                 // hidden accounts count as one
+                Row::new("12 fail app every 10s", "2026-03-02 Low 20: 12 failed sign-ins"),
+                Row::new("12 fail app,alice every 10s", "2026-03-02 High 60: 24 failed sign-ins"),
                 Row::new("12 fail - every 10s", "2026-03-02 High 60: 12 failed sign-ins"),
             ],
         );

@@ -17,6 +17,7 @@ mod window;
 pub(crate) mod check;
 
 pub(crate) use self::listed_source::{describe, is_accused};
+use crate::controls::Controls;
 use crate::finding::Finding;
 use crate::view::View;
 
@@ -47,6 +48,8 @@ pub struct Detection {
     pub parameters: &'static [Parameter],
     /// What it is in MITRE ATT&CK for cloud.
     pub technique: Technique,
+    /// The controls it serves.
+    pub controls: Controls,
     /// What to do about it, in a few sentences.
     pub runbook: &'static str,
     /// Its findings in what one ledger holds: at most one a UTC day.

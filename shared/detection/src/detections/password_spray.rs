@@ -3,6 +3,7 @@
 use super::login_failures::is_failure;
 use super::window::{Completed, Distinct, Share, plural, slide};
 use super::{Detection, Parameter, Technique, Unit};
+use crate::controls::{Controls, GDPR};
 use crate::evidence::Entry;
 use crate::finding::Finding;
 use crate::score::Reason;
@@ -19,6 +20,11 @@ pub(super) static DETECTION: Detection = Detection {
     technique: Technique {
         tactic: ("TA0006", "Credential Access"),
         technique: ("T1110.003", "Brute Force: Password Spraying"),
+    },
+    controls: Controls {
+        nist: &["AC-7", "IA-5", "SI-4"],
+        hitrust: &["09.ab", "01.d", "01.p"],
+        gdpr: GDPR,
     },
     runbook: "See whether any account signed in from this address during or after the spray: that \
               one has a guessed password, so end its sessions and reset it first. Deny the \
@@ -70,7 +76,7 @@ fn of_spray(view: &View<'_>, spray: Completed) -> Finding {
             share.severity().points(),
             format!("password spray on {}: {share}", plural(accounts.len(), "account")),
         ),
-        adds: false,
+        is_of_address: false,
         reasons: Vec::new(),
         weighs_targets: true,
         selection: spray.selection,
@@ -94,6 +100,16 @@ mod tests {
                 Row::new("1 fail a,b,c,d,e every 301s", ""),
                 // hidden names are no accounts
                 Row::new("9 fail - every 60s; 1 fail a,b,c,d every 1s", ""),
+                // what is guessed does not excuse the rest
+                Row::new(
+                    "1 fail a,b,c,d,e every 60s; after 30s 1 login a,b,c",
+                    "2026-03-02 High 60: 5 failed sign-ins of 5 accounts",
+                ),
+                // nor do accounts of another cloud, or of strangers
+                Row::new(
+                    "1 gcp:ok p,q,r,s,t; 1 foreign x,y,z,u,v,w; 1 fail a,b,c,d,e every 60s",
+                    "2026-03-02 High 60: 5 failed sign-ins of 5 accounts",
+                ),
                 // an office: each signs in a minute later
                 Row::new(
                     "1 fail a,b,c,d,e every 60s; after 30s 1 login a,b,c,d,e every 60s",

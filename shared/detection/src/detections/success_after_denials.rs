@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use super::window::plural;
 use super::{Detection, Parameter, Technique, Unit, error_burst};
+use crate::controls::{Controls, GDPR};
 use crate::evidence::{Entry, Kind};
-use crate::finding::Finding;
+use crate::finding::{Finding, finding_of_day};
 use crate::score::{Reason, Severity};
-use crate::view::{Selection, View};
+use crate::view::View;
 
 /// A privileged operation that succeeds after a burst of denials.
 pub(super) static DETECTION: Detection = Detection {
@@ -15,11 +16,16 @@ pub(super) static DETECTION: Detection = Detection {
     title: "Privileged success after denials",
     logic: "A privileged operation succeeds in or within `window_minutes` after a burst of denied \
             calls (error-burst) from the same source: Medium; Low where the principal worked \
-            there before the burst, or where only console pages were denied.",
+            there on an earlier day, or where only console pages were denied.",
     parameters: &[WINDOW],
     technique: Technique {
         tactic: ("TA0004", "Privilege Escalation"),
         technique: ("T1098", "Account Manipulation"),
+    },
+    controls: Controls {
+        nist: &["AC-6", "AC-2(12)", "IR-4"],
+        hitrust: &["09.ab", "01.c", "11.a"],
+        gdpr: GDPR,
     },
     runbook: "Read the privileged call: what it created or changed may outlive the credential. \
               Undo it, disable the credential that made it, then look for further calls of both.",
@@ -49,8 +55,9 @@ fn find(view: &View<'_>) -> Vec<Finding> {
         else {
             continue;
         };
-        let began = burst.began().unwrap_or(success.time());
-        let knows = success.principal().is_some_and(|it| view.is_known_before(it, began));
+        // On an earlier day: whoever stole a credential this morning could do something harmless first.
+        let today = burst.began().unwrap_or(success.time()).day().start();
+        let knows = success.principal().is_some_and(|it| view.is_known_before(it, today));
         let base = if *is_page {
             Reason::new(Severity::Low.points(), "privileged success after denied console pages")
         } else if knows {
@@ -60,20 +67,7 @@ fn find(view: &View<'_>) -> Vec<Finding> {
             Reason::new(Severity::Medium.points(), "privileged success after a burst of denials")
         };
         let day = success.time().day();
-        if findings.last().is_none_or(|finding| finding.day != day) {
-            findings.push(Finding {
-                detection: &DETECTION,
-                day,
-                headline: String::new(),
-                base: base.clone(),
-                adds: false,
-                reasons: Vec::new(),
-                weighs_targets: true,
-                selection: Selection::default(),
-            });
-        }
-        let Some(finding) = findings.last_mut() else { continue };
-        finding.base = finding.base.clone().max(base);
+        let Some(finding) = finding_of_day(&mut findings, &DETECTION, day, base) else { continue };
         finding.selection.insert(place);
         if rests_on.insert((day, burst.day)) {
             finding.selection.unite(&burst.selection);
@@ -117,7 +111,12 @@ mod tests {
                 Row::new("1 priv alice; 15 denied alice every 10s", ""),
                 Row::new(
                     "1 priv alice; 15 denied alice every 10s; 1 priv alice",
-                    "2026-03-02 Low 35: 1 privileged call after 15 denials",
+                    "2026-03-02 Medium 55: 1 privileged call after 15 denials",
+                ),
+                // a pipeline: it plans, and applies
+                Row::new(
+                    "1 ok ci; after 86400s 15 denied ci every 10s; 1 ok ci; 1 priv ci",
+                    "2026-03-03 Low 20: 1 privileged call after 15 denials",
                 ),
                 Row::new(
                     "30 page/20x8 alice every 1s; 1 priv alice",

@@ -1,8 +1,9 @@
 //! Sliding windows over event time, and what detections of failures share.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::Hash;
 
+use crate::activity::Cloud;
 use crate::evidence::Entry;
 use crate::score::Severity;
 use crate::timestamp::{Day, Timestamp};
@@ -160,21 +161,34 @@ pub(super) struct Share {
 }
 
 impl Share {
-    /// Of the failures selected, on their day. Failures whose account the cloud hides count as one
-    /// account more that only failed.
+    /// Of the failures selected, on their day, among the accounts of the same clouds. Failures whose
+    /// account the cloud hides count as one account more that only failed. Accounts that failed
+    /// first and succeeded afterwards count on neither side: they may have mistyped, or have been
+    /// guessed.
     pub(super) fn of(view: &View<'_>, selection: &Selection, day: Day) -> Self {
-        let failing: HashSet<Option<u64>> =
-            selection.of(&view.calls).map(Entry::principal).collect();
-        let only_failed = failing
-            .iter()
-            .filter(|principal| principal.is_none_or(|it| !view.is_healthy(it, day)))
-            .count();
-        Self { only_failed, accounts: only_failed + view.healthy(day).count() }
+        let mut failing: HashMap<Option<u64>, Timestamp> = HashMap::new();
+        let mut clouds: Vec<Cloud> = Vec::new();
+        for call in selection.of(&view.calls) {
+            failing.entry(call.principal()).or_insert(call.time());
+            if !clouds.contains(&call.cloud()) {
+                clouds.push(call.cloud());
+            }
+        }
+        let (mut only_failed, mut failed_first) = (0, 0);
+        for (principal, first_failure) in failing {
+            match principal.and_then(|principal| view.first_healthy(principal, day)) {
+                None => only_failed += 1,
+                Some(success) if success >= first_failure => failed_first += 1,
+                Some(_) => {}
+            }
+        }
+        let healthy = view.healthy(day, &clouds).count().saturating_sub(failed_first);
+        Self { only_failed, accounts: only_failed + healthy }
     }
 
     /// Low while under half of the accounts only failed, High from 80%.
     pub(super) fn severity(self) -> Severity {
-        if self.only_failed * 2 < self.accounts {
+        if self.only_failed == 0 || self.only_failed * 2 < self.accounts {
             Severity::Low
         } else if self.only_failed * 5 < self.accounts * 4 {
             Severity::Medium

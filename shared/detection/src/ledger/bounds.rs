@@ -1,53 +1,103 @@
 //! Bounds: what a ledger keeps when there is more evidence than it can hold.
 //!
-//! Per cloud and kind: the newest entries, and the newest entry of each of the newest principals and
-//! of each of the newest operations. So flooding with one account cannot hide that many were tried,
-//! flooding with one operation that many were asked for, nor one kind or cloud another.
+//! Per cloud and kind: the newest entries, and the newest by turns of principals and of operations.
+//! So flooding with one account cannot hide that many were tried, flooding with one operation that
+//! many were asked for, nor one kind or cloud another.
 //!
 //! Reducing is a function of the set: reducing all of it, or reducing its reduced parts, keeps the
 //! same entries.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 
 use crate::activity::Cloud;
+use crate::detections::{DETECTIONS, Unit};
 use crate::evidence::{Entry, Kind};
-use crate::timestamp::Timestamp;
+use crate::policy::Policy;
+use crate::sample::Sample;
+use crate::timestamp::{Day, Timestamp};
 
 /// How much a ledger keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// The newest entries of each cloud and kind.
     pub newest: usize,
-    /// Of each cloud and kind, principals with their newest entry.
+    /// Of each cloud and kind, entries by turns of principals: the newest of each, then the second
+    /// newest of each, and so on.
     pub principals: usize,
-    /// Of each cloud and kind, operations with their newest entry.
+    /// The same of failed sign-ins: more, so that guessing one account slowly is not hidden by
+    /// guessing another fast.
+    pub failing_principals: usize,
+    /// Of each cloud and kind, entries by turns of operations.
     pub operations: usize,
-    /// Principals that were seen to succeed, with the newest day of each.
+    /// `Seen` entries by turns of principals.
     pub seen: usize,
-    /// Seconds before the newest call past which entries go.
-    pub horizon_secs: i64,
+    /// UTC days before that of the newest call, past which entries go.
+    pub horizon_days: u32,
 }
 
-/// Three days are what decisions look back on at the default windows of a day: the window, the day
-/// before it whose successes count, and a day of lateness.
+/// What a decision on a day looks back on: the days a success makes a principal known for.
+const LOOK_BACK_DAYS: u32 = 3;
+/// How late evidence may come and still be decided on.
+const LATENESS_DAYS: u32 = 1;
+/// The most a threshold can ask of a bounded ledger; an item must stay well below 400 KB.
+const NEWEST_MAX: usize = 1000;
+
 impl Default for Bounds {
     fn default() -> Self {
-        Self { newest: 128, principals: 64, operations: 32, seen: 12, horizon_secs: 3 * 24 * 3600 }
+        Self::of(&Policy::default())
     }
 }
 
 impl Bounds {
+    /// Enough for a policy's thresholds and windows, as far as an item can hold it: of what a policy
+    /// wants counted beyond a thousand, a bounded ledger can only say "at least".
+    pub fn of(policy: &Policy) -> Self {
+        let parameters = |unit| {
+            DETECTIONS.iter().flat_map(move |detection| {
+                let of_unit = detection.parameters.iter().filter(move |it| it.unit == unit);
+                of_unit.map(|parameter| policy.value(detection, parameter))
+            })
+        };
+        let most = parameters(Unit::Count).max().unwrap_or(0);
+        let longest = parameters(Unit::Minutes).max().unwrap_or(0);
+        let windows = longest.div_ceil(24 * 60);
+        Self {
+            newest: (2 * usize::try_from(most).unwrap_or(NEWEST_MAX)).clamp(128, NEWEST_MAX),
+            principals: 64,
+            failing_principals: 640,
+            operations: 32,
+            seen: 12,
+            horizon_days: LATENESS_DAYS + windows.max(LOOK_BACK_DAYS) + 1,
+        }
+    }
+
+    /// The first day whose evidence, and all that deciding on it looks back on, is within the
+    /// horizon. Earlier days were decided when they were new; deciding them again without their
+    /// past could only mistake them.
+    pub fn first_whole_day(&self, entries: &[Entry]) -> Option<Day> {
+        let newest = newest_day(entries.iter())?;
+        Some((0..LATENESS_DAYS).fold(newest, |day, _| day.previous()))
+    }
+
     /// Whether some kind has grown to twice its bound, so that a trim is worth its request.
     pub fn wants_trim(&self, entries: &[Entry]) -> bool {
-        let kept = self.newest + self.principals + self.operations;
         let mut counts: HashMap<(Cloud, Kind), usize> = HashMap::new();
         for entry in entries {
             *counts.entry((entry.cloud(), entry.kind())).or_default() += 1;
         }
-        counts.iter().any(|((_, kind), count)| {
-            *count > 2 * if *kind == Kind::Seen { self.seen } else { kept }
-        })
+        counts.iter().any(|((_, kind), count)| *count > 2 * self.most_of(*kind))
+    }
+
+    fn most_of(&self, kind: Kind) -> usize {
+        match kind {
+            Kind::Seen => self.seen,
+            _ => self.newest + self.of_principals(kind) + self.operations,
+        }
+    }
+
+    fn of_principals(&self, kind: Kind) -> usize {
+        if kind == Kind::LoginFailed { self.failing_principals } else { self.principals }
     }
 
     /// The entries to keep, in order.
@@ -62,38 +112,54 @@ impl Bounds {
             let newest_first =
                 || group.iter().rev().filter(|entry| Some(entry.time()) >= since).copied();
             if kind == Kind::Seen {
-                kept.extend(newest_of_each(newest_first(), Entry::principal, self.seen));
+                kept.extend(by_turns(newest_first(), Entry::principal, self.seen));
                 continue;
             }
             kept.extend(newest_first().take(self.newest));
-            kept.extend(newest_of_each(newest_first(), Entry::principal, self.principals));
+            kept.extend(by_turns(newest_first(), Entry::principal, self.of_principals(kind)));
             let operation = |entry: &Entry| Some(entry.operation());
-            kept.extend(newest_of_each(newest_first(), operation, self.operations));
+            kept.extend(by_turns(newest_first(), operation, self.operations));
         }
         kept
     }
 
-    /// Counted back from the newest call: a `Seen` entry says nothing of its hour.
+    /// The samples to keep: those of days within the horizon.
+    pub fn reduce_samples(&self, samples: &mut Vec<Sample>, entries: &[Entry]) {
+        let since = self.horizon(entries.iter());
+        samples.retain(|sample| Some(sample.time) >= since);
+    }
+
     fn horizon<'a>(&self, entries: impl Iterator<Item = &'a Entry>) -> Option<Timestamp> {
-        let calls = entries.filter(|entry| entry.kind() != Kind::Seen);
-        // Whole days, since a `Seen` entry stands for one.
-        calls
-            .map(Entry::time)
-            .max()
-            .map(|newest| newest.plus_secs(-self.horizon_secs).day().start())
+        let newest = newest_day(entries)?;
+        Some((0..self.horizon_days).fold(newest, |day, _| day.previous()).start())
     }
 }
 
-fn newest_of_each<T: Eq + Hash>(
+/// The day of the newest call. A `Seen` entry is none.
+fn newest_day<'a>(entries: impl Iterator<Item = &'a Entry>) -> Option<Day> {
+    entries.filter(|entry| entry.kind() != Kind::Seen).map(|entry| entry.time().day()).max()
+}
+
+/// So many entries by turns: the newest of each value, then the second newest of each, and so on.
+///
+/// An entry's place in such an order can only fall when more entries come, and never past one it
+/// was before: what a part drops, the whole drops too.
+fn by_turns<T: Eq + Hash>(
     newest_first: impl Iterator<Item = Entry>,
     of: impl Fn(&Entry) -> Option<T>,
     most: usize,
-) -> Vec<Entry> {
-    let mut met = HashSet::new();
-    newest_first
-        .filter(|entry| of(entry).is_some_and(|value| met.insert(value)))
-        .take(most)
-        .collect()
+) -> impl Iterator<Item = Entry> {
+    let mut counts: HashMap<T, usize> = HashMap::new();
+    let mut turns: Vec<(usize, Entry)> = newest_first
+        .filter_map(|entry| {
+            let count = counts.entry(of(&entry)?).or_default();
+            *count += 1;
+            Some((*count, entry))
+        })
+        .collect();
+    // Stable: within a turn the newest stay first.
+    turns.sort_by_key(|(turn, _)| *turn);
+    turns.into_iter().take(most).map(|(_, entry)| entry)
 }
 
 #[cfg(test)]
@@ -111,8 +177,14 @@ mod tests {
         Entry::of_call(&activity, activity.time.unwrap())
     }
 
-    const SMALL: Bounds =
-        Bounds { newest: 4, principals: 3, operations: 2, seen: 2, horizon_secs: 86_400 };
+    const SMALL: Bounds = Bounds {
+        newest: 4,
+        principals: 3,
+        failing_principals: 5,
+        operations: 2,
+        seen: 2,
+        horizon_days: 1,
+    };
 
     proptest! {
         #[test]
@@ -146,18 +218,20 @@ mod tests {
             .collect();
         let kept = bounds.reduce(flood.chain(others.iter().copied()));
         assert!(others.iter().all(|other| kept.contains(other)));
-        assert!(kept.len() < 2 * bounds.newest);
+        assert!(kept.len() < bounds.newest + bounds.failing_principals + bounds.operations);
         assert!(!bounds.wants_trim(&kept.into_iter().collect::<Vec<_>>()));
     }
 
     #[test]
     fn what_is_past_the_horizon_goes() {
-        let day = 86_400_000;
+        let day = 86_400_000_i64;
         let bounds = Bounds::default();
-        let old = entry(10 * day, 1, "ListUsers", Outcome::Denied);
-        let new = entry(14 * day, 1, "ListUsers", Outcome::Denied);
-        assert_eq!(bounds.reduce([old, new]), BTreeSet::from([new]));
-        let near = entry(11 * day, 1, "ListUsers", Outcome::Denied);
-        assert_eq!(bounds.reduce([near, new]).len(), 2);
+        let at = |days| entry(days * day, 1, "ListUsers", Outcome::Denied);
+        let new = at(20);
+        assert_eq!(bounds.horizon_days, 5);
+        assert_eq!(bounds.reduce([at(14), new]), BTreeSet::from([new]));
+        assert_eq!(bounds.reduce([at(15), new]).len(), 2);
+        let whole = bounds.first_whole_day(&[at(15), new]).unwrap();
+        assert_eq!(whole, new.time().day().previous());
     }
 }

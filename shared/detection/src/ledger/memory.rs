@@ -8,7 +8,7 @@ use super::publication::LEASE_SECS;
 use super::{Batch, Bounds, Claim, Ledger, Mark, SourceLedger};
 use crate::evidence::Entry;
 use crate::observe::Observation;
-use crate::sample::{self, SAMPLES_PER_DAY};
+use crate::sample::{self, SAMPLES_PER_DAY, Sample};
 use crate::source::LedgerKey;
 use crate::timestamp::Timestamp;
 
@@ -35,13 +35,7 @@ impl MemoryLedger {
         let ledger = self.sources.entry(observation.key).or_default();
         if let Some((entry, sample)) = observation.call {
             push(&mut ledger.entries, entry);
-            if ledger.samples.len() == ledger.samples.capacity() {
-                ledger.samples.reserve_exact(ledger.samples.len().max(1));
-            }
-            ledger.samples.push(sample);
-            if ledger.samples.len() >= 4 * SAMPLES_PER_DAY {
-                sample::keep_best(&mut ledger.samples);
-            }
+            push_sample(&mut ledger.samples, sample);
         }
         if let Some(seen) = observation.seen {
             push(&mut ledger.entries, seen);
@@ -82,10 +76,12 @@ impl MemoryLedger {
         ledger.samples.extend_from_slice(&batch.samples);
         sample::keep_best(&mut ledger.samples);
         let whole = ledger.clone();
-        if let Some(bounds) = self.bounds
-            && bounds.wants_trim(&ledger.entries)
-        {
-            ledger.entries = bounds.reduce(ledger.entries.iter().copied()).into_iter().collect();
+        if let Some(bounds) = self.bounds {
+            bounds.reduce_samples(&mut ledger.samples, &ledger.entries);
+            if bounds.wants_trim(&ledger.entries) {
+                let kept = bounds.reduce(ledger.entries.iter().copied());
+                ledger.entries = kept.into_iter().collect();
+            }
         }
         whole
     }
@@ -122,6 +118,20 @@ fn push(entries: &mut Vec<Entry>, entry: Entry) {
         }
     }
     entries.push(entry);
+}
+
+/// Adds a sample, and before growing drops those that would not be kept anyway. Grows to twice of
+/// what was kept, so that dropping is rare however many days there are.
+fn push_sample(samples: &mut Vec<Sample>, sample: Sample) {
+    if samples.len() == samples.capacity() {
+        if samples.len() >= SAMPLES_PER_DAY {
+            sample::keep_best(samples);
+        }
+        if samples.len() * 2 > samples.capacity() {
+            samples.reserve_exact(samples.len().max(1));
+        }
+    }
+    samples.push(sample);
 }
 
 /// A memory ledger several may use at once.

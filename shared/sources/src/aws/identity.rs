@@ -70,7 +70,7 @@ pub(super) fn actor<'a>(identity: Identity<'a>, account: &str, region: &str) -> 
             Actor { kind: ActorKind::Anonymous, uid: None, name: None }
         }
         Kind::AwsAccount => Actor {
-            kind: ActorKind::Unknown,
+            kind: ActorKind::Foreign,
             uid: Some(format!("{account}:{}", identity.principal_id.as_str()).into()),
             name: Some(identity.account_id.into_cow()).filter(|name| !name.is_empty()),
         },
@@ -99,7 +99,8 @@ impl Kind {
             Self::AssumedRole | Self::Role => ActorKind::Role,
             Self::Root => ActorKind::Root,
             Self::AwsService => ActorKind::Application,
-            Self::AwsAccount | Self::Unknown => ActorKind::Unknown,
+            Self::AwsAccount => ActorKind::Foreign,
+            Self::Unknown => ActorKind::Unknown,
             Self::IamUser
             | Self::FederatedUser
             | Self::IdentityCenterUser
@@ -351,7 +352,7 @@ mod tests {
             ),
             (
                 r#"{"type":"AWSAccount","principalId":"AROAEXAMPLE:s","accountId":"222222222222"}"#,
-                "Unknown 222222222222:AROAEXAMPLE:s 222222222222",
+                "Foreign 222222222222:AROAEXAMPLE:s 222222222222",
             ),
             (
                 r#"{"invokedBy":"eks.amazonaws.com"}"#,

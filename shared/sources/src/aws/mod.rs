@@ -14,7 +14,7 @@ mod resource;
 
 use std::borrow::Cow;
 
-use callerwatch_detection::activity::{ApiActivity, Cloud, Outcome};
+use callerwatch_detection::activity::{ActorKind, ApiActivity, Cloud, Outcome};
 use callerwatch_detection::hash;
 use serde::de::{Deserialize, IgnoredAny};
 
@@ -84,16 +84,21 @@ fn normalize(record: Record<'_>, outcome: Outcome) -> ApiActivity<'_> {
         .into_option()
         .or_else(|| (outcome == Outcome::LoginFailed).then(|| error_message.clone()))
         .filter(|code| !code.is_empty());
+    let mut actor = identity::actor(
+        record.user_identity,
+        account.as_deref().unwrap_or_default(),
+        record.aws_region.as_str(),
+    );
+    // Whoever may assume a role of this account is no stranger to it.
+    if actor.kind == ActorKind::Foreign && service == "sts.amazonaws.com" {
+        actor.kind = ActorKind::Unknown;
+    }
     ApiActivity {
         cloud: Cloud::Aws,
         uid,
         time: instant::parse(record.event_time.as_str()),
         source,
-        actor: identity::actor(
-            record.user_identity,
-            account.as_deref().unwrap_or_default(),
-            record.aws_region.as_str(),
-        ),
+        actor,
         account,
         region: record.aws_region.into_option(),
         service,
