@@ -1,9 +1,10 @@
 //! What a scan judges by: policy, lists and countries, read and checked before any log.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use callerwatch_detection::intelligence::{Builder, Intelligence};
 use callerwatch_detection::policy::{Policy, PolicyErrors};
 
@@ -103,11 +104,12 @@ fn with_file(errors: PolicyErrors, file: &Path) -> PolicyErrors {
     errors.in_file(shown(file))
 }
 
+/// The text of a policy file. What is longer than a policy may be is cut to one byte more, and then
+/// refused with the policy's other faults.
 fn text(file: &Path) -> anyhow::Result<String> {
     let about = || format!("cannot read the policy {}", shown(file));
-    let bytes = fs::metadata(file).with_context(about)?.len();
-    if bytes > POLICY_MAX_BYTES {
-        return Err(anyhow!("it is larger than 1 MiB")).with_context(about);
-    }
-    fs::read_to_string(file).with_context(about)
+    let mut text = String::new();
+    let file = File::open(file).with_context(about)?;
+    file.take(POLICY_MAX_BYTES + 1).read_to_string(&mut text).with_context(about)?;
+    Ok(text)
 }

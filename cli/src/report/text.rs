@@ -200,32 +200,23 @@ fn color(severity: Severity) -> Style {
 
 /// The principals, by what a person calls them. Samples are few: there may be others.
 fn who(alert: &Alert) -> String {
-    let mut names: BTreeMap<String, &str> = BTreeMap::new();
-    let mut has_hidden = false;
-    for sample in &alert.samples {
-        match (sample.name(), sample.principal()) {
-            (Some(name), Some(uid)) => names.insert(brief(name), uid),
-            (Some(name), None) => names.insert(brief(name), ""),
-            (None, Some(uid)) => names.insert(brief(uid), ""),
-            (None, None) => {
-                has_hidden = true;
-                None
+    let identities = alert.samples.iter().map(|sample| (sample.name(), sample.principal()));
+    let principals: BTreeSet<String> = identities
+        .filter_map(|identity| match identity {
+            (Some(name), Some(uid)) if name != uid => {
+                Some(format!("{} ({})", brief(name), brief(uid)))
             }
-        };
-    }
-    let count = names.len();
-    let names = names.into_iter().map(|(name, uid)| {
-        if uid.is_empty() || uid == name { name } else { format!("{name} ({})", brief(uid)) }
-    });
-    let mut text = named(names, count);
-    if has_hidden {
-        text.push_str(if count == 0 {
-            "not told by the cloud"
-        } else {
-            ", and some the cloud hides"
-        });
-    }
-    text + among(alert)
+            (name, uid) => name.or(uid).map(brief),
+        })
+        .collect();
+    let has_hidden = alert.samples.iter().any(|it| it.name().or(it.principal()).is_none());
+    let count = principals.len();
+    let hidden = match (has_hidden, count) {
+        (false, _) => "",
+        (true, 0) => "not told by the cloud",
+        (true, _) => ", and some the cloud hides",
+    };
+    named(principals.into_iter(), count) + hidden + among(alert)
 }
 
 /// The operations and how they ended, what succeeded first.
@@ -246,14 +237,18 @@ fn what(alert: &Alert) -> String {
 
 /// `, among others` where samples may not tell all.
 fn among(alert: &Alert) -> &'static str {
-    if alert.samples.len() < alert.calls { ", among others" } else { "" }
+    match alert.samples.len() {
+        0 => "not kept: too much else happened that day",
+        count if count < alert.calls => ", among others",
+        _ => "",
+    }
 }
 
 fn whence(alert: &Alert) -> String {
     let mut parts = vec![plain(&alert.address())];
-    if !alert.addresses().is_empty() && alert.addresses().len() > 1 {
-        let addresses = alert.addresses().into_iter().map(|ip| ip.to_string());
-        parts.push(named(addresses, alert.addresses().len()));
+    let addresses = alert.addresses();
+    if addresses.len() > 1 {
+        parts.push(named(addresses.iter().map(ToString::to_string), addresses.len()));
     }
     if let Some(country) = alert.country {
         parts.push(country.to_string());

@@ -55,7 +55,7 @@ fn read(inputs: &[Input], setup: &Setup, threads: usize) -> (MemoryLedger, Summa
     let parts: Vec<_> = thread::scope(|scope| {
         let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
         let own = work();
-        let others = others.into_iter().filter_map(|other| other.join().ok());
+        let others = others.into_iter().map(|other| other.join().unwrap_or_else(|_| lost()));
         std::iter::once(own).chain(others).collect()
     });
     progress.finish();
@@ -65,6 +65,13 @@ fn read(inputs: &[Input], setup: &Setup, threads: usize) -> (MemoryLedger, Summa
         summary.unite(its_summary);
     }
     (ledger, summary)
+}
+
+/// What is left of a worker that died: that it did.
+fn lost() -> (MemoryLedger, Summary) {
+    let fault = "a worker failed unexpectedly, and what it read is lost; please report this";
+    let summary = Summary { faults: vec![fault.to_owned()], ..Summary::default() };
+    (MemoryLedger::default(), summary)
 }
 
 /// All alerts, the highest score first.
