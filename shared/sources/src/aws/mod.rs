@@ -6,6 +6,7 @@
 //! [`record`] reads the fields; [`identity`], [`provenance`], [`outcome`] and [`resource`] each
 //! answer one question.
 
+pub(crate) mod delivery;
 mod identity;
 mod outcome;
 mod provenance;

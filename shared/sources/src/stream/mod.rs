@@ -19,6 +19,7 @@ mod window;
 use std::fmt;
 use std::io::{self, Read};
 
+use crate::aws::delivery;
 use crate::gunzip;
 use crate::reading::Reading;
 pub(crate) use chunk::Chunk;
@@ -133,7 +134,25 @@ pub fn read(
         let filled = buffers.fill(input);
         let text = buffers.text();
         let is_last = filled.is_ok() && buffers.is_last();
-        let consumed = framer.run(text, is_last, sink)?;
+        let mut done = 0;
+        if is_last && text_bytes == 0 {
+            let progress = delivery::read(text, &mut |reading| sink(Event::Reading(reading)));
+            if progress.is_whole {
+                text_bytes = u64::try_from(text.len()).unwrap_or_default();
+                return Ok(Extent { input_bytes: buffers.input_bytes(), text_bytes });
+            }
+            done = progress.handed_over;
+        }
+        let consumed =
+            framer.run(text, is_last, &mut |event| match (done.checked_sub(1), &event) {
+                (Some(left), Event::Reading(_)) => done = left,
+                // The two disagree on where records end, so a record told twice is better than one lost.
+                (Some(_), Event::Rejected(_)) => {
+                    done = 0;
+                    sink(event);
+                }
+                (None, _) => sink(event),
+            })?;
         text_bytes += u64::try_from(consumed).unwrap_or_default();
         filled?;
         if is_last {
