@@ -140,7 +140,7 @@ fn counts_toward(detection: &str, call: &ApiActivity<'_>, threshold: Option<i64>
             ledger.add(observation);
         }
     }
-    let sources = ledger.into_sources().into_iter();
+    let sources = ledger.into_sources();
     let mut alerts =
         sources.flat_map(|(key, of_source)| decide(&key, of_source, &intelligence, &policy));
     alerts.any(|alert| alert.findings.iter().any(|finding| finding.detection.id == detection))

@@ -108,6 +108,6 @@ pub fn scan(
         callerwatch_sources::read(&mut file, &mut buffers, &mut sink)
             .map_err(|error| format!("{}: {error}", path.display()))?;
     }
-    let sources = ledger.into_sources().into_iter();
+    let sources = ledger.into_sources();
     Ok(sources.flat_map(|(key, ledger)| decide(&key, ledger, intelligence, &policy)).collect())
 }

@@ -80,8 +80,11 @@ fn alerts(parts: &[Vec<ApiActivity<'_>>]) -> Vec<Alert> {
         }
         whole.unite(ledger);
     }
-    let decided = whole.into_sources().into_iter();
-    decided.flat_map(|(key, ledger)| decide(&key, ledger, &intelligence, &policy)).collect()
+    let sources = whole.into_sources();
+    let decided = sources.flat_map(|(key, ledger)| decide(&key, ledger, &intelligence, &policy));
+    let mut alerts: Vec<Alert> = decided.collect();
+    alerts.sort_by(|a, b| (&a.key, a.day).cmp(&(&b.key, b.day)));
+    alerts
 }
 
 fn json(alerts: &[Alert]) -> Vec<String> {

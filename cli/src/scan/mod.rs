@@ -76,7 +76,7 @@ fn lost() -> (MemoryLedger, Summary) {
 
 /// All alerts, the highest score first.
 fn decide_all(ledger: MemoryLedger, setup: &Setup) -> Vec<Alert> {
-    let sources = ledger.into_sources().into_iter();
+    let sources = ledger.into_sources();
     let mut alerts: Vec<Alert> = sources
         .flat_map(|(key, ledger)| decide(&key, ledger, &setup.intelligence, &setup.policy))
         .collect();

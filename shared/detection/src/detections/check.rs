@@ -71,7 +71,7 @@ pub(crate) fn ledgers(
             ledger.add(observation);
         }
     }
-    ledger.into_sources()
+    ledger.into_sources().collect()
 }
 
 fn found(detection: &str, intelligence: &Intelligence, policy: &Policy, story: &str) -> String {

@@ -58,14 +58,12 @@ impl MemoryLedger {
         }
     }
 
-    /// All ledgers, by key.
-    pub fn into_sources(self) -> Vec<(LedgerKey, SourceLedger)> {
-        let mut sources: Vec<_> = self.sources.into_iter().collect();
-        sources.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        for (_, ledger) in sources.iter_mut().filter(|(_, ledger)| !ledger.samples.is_empty()) {
+    /// All ledgers, in no order.
+    pub fn into_sources(self) -> impl Iterator<Item = (LedgerKey, SourceLedger)> {
+        self.sources.into_iter().map(|(key, mut ledger)| {
             sample::keep_best(&mut ledger.samples);
-        }
-        sources
+            (key, ledger)
+        })
     }
 
     fn observe(&mut self, key: &LedgerKey, batch: &Batch) -> SourceLedger {
