@@ -27,7 +27,7 @@ check: rust $(DENY) ## Formatting, lints, documentation, dependencies.
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps --document-private-items --quiet
-	$(DENY) --offline check bans licenses sources
+	$(DENY) check bans licenses sources
 
 bench: build $(DATA) ## How fast, against a bare pipeline. DATA=… names a set made by gen_cloudtrail.py.
 	cargo bench --package callerwatch-tests --bench parts -- $(DATA)
