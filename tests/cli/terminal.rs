@@ -16,7 +16,11 @@ fn on_terminal(columns: usize, env: &[(&str, &str)], redirect: &str) -> Option<D
     let line = format!("stty cols {columns} rows 40; {} {SCAN} {redirect}", binary().display());
     let mut script = Command::new("script");
     script.args(["-qec", &line, "/dev/null"]).current_dir(project());
-    script.env("TERM", "xterm-256color").env_remove("NO_COLOR").env_remove("CLICOLOR");
+    script
+        .env("TERM", "xterm-256color")
+        .env_remove("NO_COLOR")
+        .env_remove("CI")
+        .env_remove("CLICOLOR");
     script.envs(env.iter().copied());
     Some(finish(script, std::io::empty()))
 }

@@ -6,7 +6,9 @@
 //! handed over, and leaves the delivery to the framer, which can.
 //!
 //! It looks less closely at what is passed over: a record with a bad escape in a field that is of no
-//! use here is read, where the framer rejects it.
+//! use here is read, where the framer rejects it. And it recurses into what it passes over, without
+//! a bound of its own; so a delivery with more brackets than a stack can hold is left to the framer
+//! as well, which does not.
 
 use std::fmt;
 
@@ -27,15 +29,27 @@ pub(crate) struct Progress {
     pub(crate) is_whole: bool,
 }
 
+/// The most brackets opened in a delivery, and so the deepest it can be nested. A thread's usual
+/// stack of 2 MiB holds three times as many levels. A delivery of 400 KB has about as many.
+const BRACKETS_MAX: usize = 3000;
+
 /// Reads a text that is one delivery and nothing else; none of any other.
 pub(crate) fn read(text: &str, sink: &mut dyn FnMut(Reading<'_>)) -> Progress {
     let mut handed_over = 0;
-    let is_whole = text.starts_with(r#"{"Records":["#) && {
+    let is_whole = text.starts_with(r#"{"Records":["#) && brackets(text) <= BRACKETS_MAX && {
         let mut deserializer = sonic_rs::Deserializer::from_str(text);
         let records = Records { sink, handed_over: &mut handed_over };
         (&mut deserializer).deserialize_map(Delivery(records)).is_ok() && deserializer.end().is_ok()
     };
     Progress { handed_over, is_whole }
+}
+
+fn brackets(text: &str) -> usize {
+    // Summed in pieces short enough for a byte, so that the compiler counts many at once.
+    // The two differ in one bit.
+    let opens = |byte: &u8| u8::from(byte | 0x20 == b'{');
+    let pieces = text.as_bytes().chunks(255);
+    pieces.map(|piece| usize::from(piece.iter().map(opens).sum::<u8>())).sum()
 }
 
 struct Delivery<'s>(Records<'s>);
@@ -99,6 +113,13 @@ mod tests {
         (progress.handed_over, progress.is_whole)
     }
 
+    fn deep(levels: usize) -> String {
+        let (open, close) = ("[".repeat(levels), "]".repeat(levels));
+        format!(
+            r#"{{"eventSource":"ec2.amazonaws.com","eventName":"A","awsRegion":"x","z":{open}{close}}}"#
+        )
+    }
+
     #[test]
     fn stops_where_the_framer_must_go_on() {
         let good = r#"{"eventSource":"ec2.amazonaws.com","eventName":"A","awsRegion":"x"}"#;
@@ -114,6 +135,9 @@ mod tests {
             (format!(r#"{{"Records":[{good}]}}{{"Records":[{good}]}}"#), (1, false)),
             (format!("[{good}]"), (0, false)),
             (String::new(), (0, false)),
+            // as deep as is let through, in a record's ignored part
+            (format!(r#"{{"Records":[{}]}}"#, deep(BRACKETS_MAX - 3)), (1, true)),
+            (format!(r#"{{"Records":[{}]}}"#, deep(BRACKETS_MAX - 2)), (0, false)),
         ] {
             assert_eq!(progress(&text), expected, "{text}");
         }
