@@ -198,6 +198,7 @@ const ARROWS: [(&str, &[&str]); 2] = [
             "serde",
             "serde_json",
             "simdutf8",
+            "sonic-rs",
             "thiserror",
         ],
     ),
