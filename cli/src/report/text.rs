@@ -9,7 +9,7 @@ use callerwatch_detection::alert::Alert;
 use callerwatch_detection::evidence::Kind;
 use callerwatch_detection::ocsf;
 use callerwatch_detection::score::Severity;
-use textwrap::Options;
+use textwrap::{Options, WordSplitter};
 
 use super::plain::{brief, plain};
 use crate::scan::Summary;
@@ -168,7 +168,9 @@ impl<W: Write> Page<W> {
         if self.width == usize::MAX {
             return line.to_owned();
         }
-        let options = Options::new(self.width).subsequent_indent(indent);
+        // Names and addresses are to be copied: they are not broken at their hyphens.
+        let whole = WordSplitter::NoHyphenation;
+        let options = Options::new(self.width).subsequent_indent(indent).word_splitter(whole);
         textwrap::wrap(line, options).join("\n")
     }
 
