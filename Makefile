@@ -30,8 +30,8 @@ check: rust $(DENY) ## Formatting, lints, documentation, dependencies.
 	$(DENY) check bans licenses sources
 
 bench: build $(DATA) ## How fast, against a bare pipeline. DATA=… names a set made by gen_cloudtrail.py.
-	cargo bench --package callerwatch-tests --bench parts -- $(DATA)
-	CALLERWATCH=target/release/callerwatch cargo bench --package callerwatch-tests --bench throughput -- $(CURDIR)/$(DATA)
+	cargo bench --package callerwatch-tests --bench parts -- $(abspath $(DATA))
+	CALLERWATCH=$(CURDIR)/target/release/callerwatch cargo bench --package callerwatch-tests --bench throughput -- $(abspath $(DATA))
 
 target/bench-data:
 	@test -f ../shared/gen_cloudtrail.py || { echo 'bench: no generator of logs here; name a folder of CloudTrail .json.gz files (AWSLogs/… and feed.txt) with DATA=…'; exit 1; }
