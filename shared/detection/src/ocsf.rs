@@ -174,7 +174,9 @@ fn evidences(alert: &Alert) -> Vec<Value> {
         samples.sort_by_key(|sample| sample.time);
     }
     if samples.is_empty() {
-        return vec![json!({ "src_endpoint": src_endpoint(&alert.address()) })];
+        let address = alert.addresses().first().map(ToString::to_string);
+        let address = address.unwrap_or_else(|| alert.address());
+        return vec![json!({ "src_endpoint": src_endpoint(&address) })];
     }
     samples.into_iter().map(evidence).collect()
 }
