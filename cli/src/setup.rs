@@ -58,7 +58,7 @@ pub(crate) fn load(options: &ScanOptions) -> anyhow::Result<Setup> {
         }) {
             Ok(with_countries) => builder = with_countries,
             Err(error) => {
-                faults.push(format!("cannot use the country database {}: {error:#}", shown(file)));
+                faults.push(format!("cannot use the country database {}: {error}", shown(file)));
             }
         }
     }
