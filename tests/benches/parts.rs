@@ -7,7 +7,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
 
-use std::borrow::Cow;
+mod record;
+
 use std::error::Error;
 use std::fs;
 use std::hint::black_box;
@@ -20,34 +21,13 @@ use callerwatch_detection::intelligence::{Category, Intelligence};
 use callerwatch_detection::source::LedgerKey;
 use callerwatch_sources::Buffers;
 use flate2::{Decompress, FlushDecompress};
-use serde::Deserialize;
 use walkdir::WalkDir;
+
+use crate::record::Delivery;
 
 const RUNS: usize = 7;
 
 type Failure = Box<dyn Error + Send + Sync>;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Record<'a> {
-    #[serde(borrow, rename = "eventID")]
-    event_id: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    event_time: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    event_name: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    error_code: Option<Cow<'a, str>>,
-    #[serde(borrow, rename = "sourceIPAddress")]
-    source_ip_address: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Delivery<'a> {
-    #[serde(borrow)]
-    records: Vec<Record<'a>>,
-}
 
 fn main() -> Result<(), Failure> {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();

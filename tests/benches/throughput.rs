@@ -8,7 +8,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "a bench reads the clock, and is told what to time")]
 
-use std::borrow::Cow;
+mod record;
+
 use std::collections::HashMap;
 use std::error::Error;
 use std::fs::{self, File};
@@ -24,8 +25,9 @@ use callerwatch_detection::intelligence::{Category, Intelligence};
 use callerwatch_detection::source::LedgerKey;
 use libdeflater::Decompressor;
 use rustc_hash::FxHasher;
-use serde::Deserialize;
 use walkdir::WalkDir;
+
+use crate::record::Delivery;
 
 const RUNS: usize = 9;
 
@@ -88,29 +90,6 @@ fn time(command: &mut Command) -> Result<Duration, Failure> {
     } else {
         Err(format!("{command:?}: {status}").into())
     }
-}
-
-/// The fields any detector by address must look at.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Record<'a> {
-    #[serde(borrow, rename = "eventID")]
-    event_id: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    event_time: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    event_name: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    error_code: Option<Cow<'a, str>>,
-    #[serde(borrow, rename = "sourceIPAddress")]
-    source_ip_address: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Delivery<'a> {
-    #[serde(borrow)]
-    records: Vec<Record<'a>>,
 }
 
 type Counts = HashMap<IpAddr, (u64, bool), BuildHasherDefault<FxHasher>>;
