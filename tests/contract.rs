@@ -4,7 +4,8 @@ use callerwatch_detection::activity::Outcome;
 use callerwatch_detection::decide;
 use callerwatch_detection::intelligence::Intelligence;
 use callerwatch_detection::ledger::{
-    Batch, Bounds, Claim, Ledger, Mark, MemoryLedger, SharedMemoryLedger, SourceLedger,
+    Batch, Bounds, Claim, Ledger, Mark, MemoryLedger, Record, SharedMemoryLedger, SourceLedger,
+    WarmLedger,
 };
 use callerwatch_detection::observe::Observer;
 use callerwatch_detection::policy::Policy;
@@ -29,6 +30,12 @@ fn contract<L: Ledger>(make: impl Fn() -> L) {
 #[test]
 fn memory() {
     contract(|| SharedMemoryLedger::new(MemoryLedger::bounded(Bounds::default())));
+}
+
+#[test]
+fn warm() {
+    let bounds = Bounds::default();
+    contract(|| WarmLedger::new(SharedMemoryLedger::new(MemoryLedger::bounded(bounds)), bounds));
 }
 
 fn key() -> LedgerKey {
@@ -115,7 +122,7 @@ fn announcements_are_claimed_once<L: Ledger>(ledger: &L) {
     assert_eq!(claim(ledger, Severity::Medium, 0), Claim::Granted);
     assert_eq!(claim(ledger, Severity::Medium, 1), Claim::Held);
     for _ in 0..2 {
-        block_on(ledger.mark(&key(), mark(Severity::Medium))).expect("mark");
+        block_on(ledger.mark(&key(), mark(Severity::Medium), &Record::default())).expect("mark");
         assert_eq!(claim(ledger, Severity::Medium, 2), Claim::Announced);
         assert_eq!(claim(ledger, Severity::Low, 2), Claim::Announced);
     }
@@ -131,8 +138,8 @@ fn a_lease_ends<L: Ledger>(ledger: &L) {
 }
 
 fn marks_come_back_with_the_evidence<L: Ledger>(ledger: &L) {
-    block_on(ledger.mark(&key(), mark(Severity::Low))).expect("mark");
-    block_on(ledger.mark(&key(), mark(Severity::High))).expect("mark");
+    block_on(ledger.mark(&key(), mark(Severity::Low), &Record::default())).expect("mark");
+    block_on(ledger.mark(&key(), mark(Severity::High), &Record::default())).expect("mark");
     let whole = observe(ledger, &failures([1]));
     assert_eq!(Vec::from_iter(whole.marks), [mark(Severity::Low), mark(Severity::High)]);
 }

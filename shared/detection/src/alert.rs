@@ -34,6 +34,10 @@ pub struct Alert {
     pub reasons: Vec<Reason>,
     /// How many distinct calls the findings rest on.
     pub calls: usize,
+    /// Whether there may have been more calls, past what a ledger keeps.
+    pub is_at_least: bool,
+    /// The uid of the alert of the same source and the day before.
+    pub earlier: Option<String>,
     /// The first of them.
     pub first: Timestamp,
     /// The last of them.
@@ -65,13 +69,15 @@ impl Alert {
         let reasons = reasons(view, &findings, &samples, trusted.as_deref());
         let score = score::total(&reasons);
         Some(Self {
-            uid: hash::identifier(&["alert", &view.key.to_string(), &day.to_string()]),
+            uid: uid(view.key, day),
             key: view.key.clone(),
             day,
             score,
             severity: Severity::of_score(score),
             reasons,
             calls,
+            is_at_least: false,
+            earlier: None,
             first: selection.of(&view.calls).next()?.time(),
             last: selection.of(&view.calls).last()?.time(),
             clouds,
@@ -124,6 +130,11 @@ impl Alert {
             }
         }
     }
+}
+
+/// The uid of the alert of a source and day.
+pub fn uid(key: &LedgerKey, day: Day) -> String {
+    hash::identifier(&["alert", &key.to_string(), &day.to_string()])
 }
 
 fn united(findings: &[Finding]) -> Selection {

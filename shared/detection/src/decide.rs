@@ -9,6 +9,7 @@ use crate::intelligence::Intelligence;
 use crate::ledger::SourceLedger;
 use crate::policy::Policy;
 use crate::source::LedgerKey;
+use crate::timestamp::Day;
 use crate::view::View;
 
 /// The alerts that one source's evidence makes: one a UTC day with findings, by day.
@@ -28,10 +29,17 @@ pub fn decide(
         enabled.flat_map(|detection| (detection.find)(&view)).collect();
     // The highest of a day leads; among equals the one listed first. The sort is stable.
     findings.sort_by_key(|finding| (finding.day, std::cmp::Reverse(finding.score())));
-    findings
+    let mut alerts: Vec<Alert> = findings
         .chunk_by(|a, b| a.day == b.day)
         .filter_map(|of_day| Alert::of(&view, of_day.to_vec(), &ledger.samples))
-        .collect()
+        .collect();
+    let mut before: Option<(Day, String)> = None;
+    for alert in &mut alerts {
+        alert.is_at_least = ledger.is_full;
+        let earlier = before.replace((alert.day, alert.uid.clone()));
+        alert.earlier = earlier.filter(|(day, _)| *day == alert.day.previous()).map(|(_, uid)| uid);
+    }
+    alerts
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ impl Kind {
         Self::Seen,
     ];
 
-    fn from_byte(byte: u8) -> Option<Self> {
+    pub(crate) fn from_byte(byte: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| *kind as u8 == byte)
     }
 
@@ -310,7 +310,7 @@ struct Fields {
     service: u16,
 }
 
-fn cloud_byte(cloud: Cloud) -> u8 {
+pub(crate) fn cloud_byte(cloud: Cloud) -> u8 {
     match cloud {
         Cloud::Aws => 1,
         Cloud::Azure => 2,
@@ -318,7 +318,7 @@ fn cloud_byte(cloud: Cloud) -> u8 {
     }
 }
 
-fn cloud_from_byte(byte: u8) -> Option<Cloud> {
+pub(crate) fn cloud_from_byte(byte: u8) -> Option<Cloud> {
     Cloud::ALL.into_iter().find(|cloud| cloud_byte(*cloud) == byte)
 }
 

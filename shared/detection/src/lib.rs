@@ -11,6 +11,7 @@
 
 pub mod activity;
 pub mod alert;
+pub mod announce;
 pub mod controls;
 mod decide;
 pub mod detections;
@@ -24,6 +25,7 @@ pub mod ocsf;
 pub mod policy;
 pub mod sample;
 pub mod score;
+pub mod sink;
 pub mod source;
 pub mod timestamp;
 mod view;

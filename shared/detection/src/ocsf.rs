@@ -17,7 +17,16 @@ use crate::source::LedgerKey;
 pub const SCHEMA_VERSION: &str = "1.8.0";
 
 /// The most evidences one finding carries.
-const EVIDENCES_MAX: usize = 10;
+pub const EVIDENCES_MAX: usize = 10;
+
+/// What a finding does to what was told under its uid before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// It is new.
+    Create = 1,
+    /// It replaces it.
+    Update = 2,
+}
 
 /// OCSF observable types.
 const IP_ADDRESS: u8 = 2;
@@ -26,15 +35,20 @@ const OTHER: u8 = 99;
 
 /// An alert as a Detection Finding.
 pub fn detection_finding(alert: &Alert) -> Value {
-    let evidences = evidences(alert);
+    finding_of(alert, Activity::Create, EVIDENCES_MAX)
+}
+
+/// An alert as a Detection Finding that opens or updates, with so many evidences at most.
+pub fn finding_of(alert: &Alert, activity: Activity, evidences_max: usize) -> Value {
+    let evidences = evidences(alert, evidences_max);
     let mut finding = json!({
-        "activity_id": 1,
-        "activity_name": "Create",
+        "activity_id": activity as u8,
+        "activity_name": format!("{activity:?}"),
         "category_uid": 2,
         "category_name": "Findings",
         "class_uid": 2004,
         "class_name": "Detection Finding",
-        "type_uid": 200_401,
+        "type_uid": 200_400 + activity as u32,
         "time": alert.last.millis(),
         "start_time": alert.first.millis(),
         "end_time": alert.last.millis(),
@@ -62,6 +76,7 @@ pub fn detection_finding(alert: &Alert) -> Value {
         "observables": observables(alert, &evidences),
         "evidences": evidences,
         "unmapped": {
+            "count_is_at_least": alert.is_at_least,
             "score_reasons": alert.reasons.iter().map(ToString::to_string).collect::<Vec<_>>(),
         },
     });
@@ -131,6 +146,19 @@ fn finding_info(alert: &Alert) -> Value {
         "data_sources": alert.clouds.iter().map(|cloud| cloud.name()).collect::<Vec<_>>(),
     });
     if let Some(fields) = info.as_object_mut() {
+        if let Some(earlier) = &alert.earlier {
+            let event = json!([{ "uid": earlier, "title": "the alert of the day before" }]);
+            fields.insert(
+                "related_events".to_owned(),
+                [fields.get("related_events"), Some(&event)]
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_array)
+                    .flatten()
+                    .cloned()
+                    .collect(),
+            );
+        }
         if let Some(leading) = detections.first() {
             fields.insert("analytic".to_owned(), analytic(leading));
         }
@@ -165,12 +193,12 @@ fn tags(detections: &[&Detection]) -> Value {
     ])
 }
 
-fn evidences(alert: &Alert) -> Vec<Value> {
+fn evidences(alert: &Alert, most: usize) -> Vec<Value> {
     // Of more samples than evidences the successes are told first.
     let mut samples: Vec<&Sample> = alert.samples.iter().collect();
-    if samples.len() > EVIDENCES_MAX {
+    if samples.len() > most {
         samples.sort_by_key(|sample| !sample.kind.is_success());
-        samples.truncate(EVIDENCES_MAX);
+        samples.truncate(most);
         samples.sort_by_key(|sample| sample.time);
     }
     if samples.is_empty() {

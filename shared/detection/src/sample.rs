@@ -5,9 +5,12 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use crate::activity::{ApiActivity, Cloud};
-use crate::evidence::{self, Kind, operation_hash, principal_hash};
+use crate::evidence::{self, Kind, cloud_byte, cloud_from_byte, operation_hash, principal_hash};
 use crate::hash;
 use crate::timestamp::{Day, Timestamp};
+
+/// The format of a stored sample; the first byte of each.
+const VERSION: u8 = 1;
 
 /// How many samples are kept of a source and day.
 pub const SAMPLES_PER_DAY: usize = 12;
@@ -98,6 +101,48 @@ impl Sample {
             texts: texts.into_boxed_str(),
             ends,
         }
+    }
+
+    /// The bytes to store: version, weight, time, kind, cloud, the end of each text, the texts.
+    /// Numbers are big-endian.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![VERSION, self.weight as u8];
+        bytes.extend(self.time.millis().to_be_bytes());
+        bytes.extend([self.kind as u8, cloud_byte(self.cloud)]);
+        bytes.extend(self.ends.iter().flat_map(|end| end.to_be_bytes()));
+        bytes.extend(self.texts.as_bytes());
+        bytes
+    }
+
+    /// Reads a stored sample; none where its version or content is not one of ours.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (head, bytes) = bytes.split_first_chunk::<2>()?;
+        let (time, bytes) = bytes.split_first_chunk::<8>()?;
+        let (what, bytes) = bytes.split_first_chunk::<2>()?;
+        let (ends, texts) = bytes.split_first_chunk::<{ 2 * Text::COUNT }>()?;
+        let weight = match head {
+            [VERSION, 0] => Weight::Critical,
+            [VERSION, 1] => Weight::Ordinary,
+            _ => return None,
+        };
+        let [kind, cloud] = *what;
+        let texts = str::from_utf8(texts).ok()?;
+        let mut places = [0; Text::COUNT];
+        for (place, end) in places.iter_mut().zip(ends.as_chunks().0) {
+            *place = u16::from_be_bytes(*end);
+        }
+        let is_sound = places.is_sorted()
+            && places.iter().all(|end| texts.is_char_boundary((*end).into()))
+            && places.last().is_some_and(|end| usize::from(*end) == texts.len());
+        let sample = Self {
+            weight,
+            time: Timestamp::from_millis(i64::from_be_bytes(*time))?,
+            kind: Kind::from_byte(kind)?,
+            cloud: cloud_from_byte(cloud)?,
+            texts: texts.into(),
+            ends: places,
+        };
+        is_sound.then_some(sample)
     }
 
     /// The provider's identifier of the event.
@@ -282,6 +327,19 @@ mod tests {
             b.extend(a);
             keep_best(&mut b);
             prop_assert_eq!(whole, b);
+        }
+    }
+
+    #[test]
+    fn bytes_come_back() {
+        let original = sample(1_772_443_500_123, Kind::Denied, 7);
+        let bytes = original.to_bytes();
+        assert_eq!(Sample::from_bytes(&bytes), Some(original));
+        assert_eq!(Sample::from_bytes(&bytes[..bytes.len() - 1]), None);
+        for (at, byte) in [(0, 2), (1, 2), (10, 0), (11, 9), (12, 0xff), (33, 0xff)] {
+            let mut changed = bytes.clone();
+            changed[at] = byte;
+            assert_eq!(Sample::from_bytes(&changed), None, "byte {at}");
         }
     }
 

@@ -1,13 +1,14 @@
 //! Bounds: what a ledger keeps when there is more evidence than it can hold.
 //!
-//! Per cloud and kind: the newest entries, and the newest by turns of principals and of operations.
-//! So flooding with one account cannot hide that many were tried, flooding with one operation that
-//! many were asked for, nor one kind or cloud another.
+//! Per cloud, kind and UTC day: the newest entries, and the newest by turns of principals and of
+//! operations. So flooding with one account cannot hide that many were tried, flooding with one
+//! operation that many were asked for, nor one kind, cloud or day another.
 //!
 //! Reducing is a function of the set: reducing all of it, or reducing its reduced parts, keeps the
-//! same entries.
+//! same entries. Days are reduced apart, since whole days go past the horizon: what they held must
+//! not have cost later ones anything.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 
 use crate::activity::Cloud;
@@ -15,25 +16,29 @@ use crate::detections::{DETECTIONS, Unit};
 use crate::evidence::{Entry, Kind};
 use crate::policy::Policy;
 use crate::sample::Sample;
-use crate::timestamp::{Day, Timestamp};
+use crate::timestamp::Day;
 
 /// How much a ledger keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// The newest entries of each cloud and kind.
+    /// The newest entries of each cloud, kind and day.
     pub newest: usize,
-    /// Of each cloud and kind, entries by turns of principals: the newest of each, then the second
-    /// newest of each, and so on.
+    /// Of each cloud, kind and day, entries by turns of principals: the newest of each, then the
+    /// second newest of each, and so on.
     pub principals: usize,
     /// The same of failed sign-ins: more, so that guessing one account slowly is not hidden by
     /// guessing another fast.
     pub failing_principals: usize,
-    /// Of each cloud and kind, entries by turns of operations.
+    /// The most turns of one principal: as many as are ever counted of one.
+    pub turns: usize,
+    /// Of each cloud, kind and day, entries by turns of operations.
     pub operations: usize,
-    /// `Seen` entries by turns of principals.
+    /// `Seen` entries of each cloud and day.
     pub seen: usize,
-    /// UTC days before that of the newest call, past which entries go.
+    /// UTC days before that of the newest call, past which successes go.
     pub horizon_days: u32,
+    /// UTC days before that of the newest call, past which failures go.
+    pub failures_days: u32,
 }
 
 /// What a decision on a day looks back on: the days a success makes a principal known for.
@@ -42,6 +47,8 @@ const LOOK_BACK_DAYS: u32 = 3;
 const LATENESS_DAYS: u32 = 1;
 /// The most a threshold can ask of a bounded ledger; an item must stay well below 400 KB.
 const NEWEST_MAX: usize = 1000;
+/// Evidence of one kind that came so close together tells the same: see [`Bounds::news`].
+const NEWS_SECS: i64 = 5 * 60;
 
 impl Default for Bounds {
     fn default() -> Self {
@@ -60,15 +67,34 @@ impl Bounds {
             })
         };
         let most = parameters(Unit::Count).max().unwrap_or(0);
+        let most = usize::try_from(most).unwrap_or(NEWEST_MAX);
         let longest = parameters(Unit::Minutes).max().unwrap_or(0);
         let windows = longest.div_ceil(24 * 60);
         Self {
-            newest: (2 * usize::try_from(most).unwrap_or(NEWEST_MAX)).clamp(128, NEWEST_MAX),
+            newest: (2 * most).clamp(64, NEWEST_MAX),
             principals: 64,
-            failing_principals: 640,
+            failing_principals: 320,
+            turns: most.clamp(16, NEWEST_MAX),
             operations: 32,
             seen: 12,
             horizon_days: LATENESS_DAYS + windows.max(LOOK_BACK_DAYS) + 1,
+            // Findings of one window are evidence of another's: those of two clouds.
+            failures_days: LATENESS_DAYS + 2 * windows,
+        }
+    }
+
+    /// Half of it, for an item that is too large all the same.
+    #[must_use]
+    pub fn halved(self) -> Self {
+        let half = |count: usize| count.div_ceil(2);
+        Self {
+            newest: half(self.newest),
+            principals: half(self.principals),
+            failing_principals: half(self.failing_principals),
+            turns: half(self.turns),
+            operations: half(self.operations),
+            seen: half(self.seen),
+            ..self
         }
     }
 
@@ -80,13 +106,42 @@ impl Bounds {
         Some((0..LATENESS_DAYS).fold(newest, |day, _| day.previous()))
     }
 
-    /// Whether some kind has grown to twice its bound, so that a trim is worth its request.
+    /// Whether some day of a kind has grown to twice its bound, so that a trim is worth its request.
     pub fn wants_trim(&self, entries: &[Entry]) -> bool {
-        let mut counts: HashMap<(Cloud, Kind), usize> = HashMap::new();
-        for entry in entries {
-            *counts.entry((entry.cloud(), entry.kind())).or_default() += 1;
+        let counts = counts(entries);
+        counts.iter().any(|((_, kind, _), count)| *count > 2 * self.most_of(*kind))
+    }
+
+    /// Whether evidence may be missing: some day of a kind fills its bound. Its count is then "at
+    /// least".
+    pub fn is_full(&self, entries: &[Entry]) -> bool {
+        let mut calls = counts(entries).into_iter().filter(|((_, kind, _), _)| *kind != Kind::Seen);
+        calls.any(|(_, count)| count >= self.newest)
+    }
+
+    /// The entries of a batch that are worth writing to a ledger that holds `known`.
+    ///
+    /// What is known already is not. Neither is one more call in the middle of a flood: of a cloud
+    /// and kind, where the same five minutes hold the newest entries already, and as many of this
+    /// principal as are ever counted of one, and its operation. So a flood of any size costs a few
+    /// writes each five minutes.
+    pub fn news(&self, known: &[Entry], batch: &[Entry]) -> Vec<Entry> {
+        let mut flood = Flood::default();
+        let mut held: BTreeSet<Entry> = known.iter().copied().collect();
+        for entry in &held {
+            flood.add(entry);
         }
-        counts.iter().any(|((_, kind), count)| *count > 2 * self.most_of(*kind))
+        let mut newest_first = batch.to_vec();
+        newest_first.sort_unstable_by(|a, b| b.cmp(a));
+        newest_first.retain(|entry| {
+            let is_news = !held.contains(entry) && !flood.drowns(entry, self);
+            if is_news {
+                flood.add(entry);
+                held.insert(*entry);
+            }
+            is_news
+        });
+        newest_first
     }
 
     fn most_of(&self, kind: Kind) -> usize {
@@ -102,36 +157,90 @@ impl Bounds {
 
     /// The entries to keep, in order.
     pub fn reduce(&self, entries: impl IntoIterator<Item = Entry>) -> BTreeSet<Entry> {
-        let mut groups: BTreeMap<(Cloud, Kind), BTreeSet<Entry>> = BTreeMap::new();
+        let mut groups: BTreeMap<Group, BTreeSet<Entry>> = BTreeMap::new();
         for entry in entries {
-            groups.entry((entry.cloud(), entry.kind())).or_default().insert(entry);
+            groups.entry(group(&entry)).or_default().insert(entry);
         }
-        let since = self.horizon(groups.values().flatten());
+        let newest_day = newest_day(groups.values().flatten());
         let mut kept = BTreeSet::new();
-        for ((_, kind), group) in groups {
-            let newest_first =
-                || group.iter().rev().filter(|entry| Some(entry.time()) >= since).copied();
+        for ((_, kind, day), entries) in groups {
+            if newest_day.is_some_and(|newest| day < self.horizon(kind, newest)) {
+                continue;
+            }
+            let newest_first = || entries.iter().rev().copied();
+            let principals = |most, turns| by_turns(newest_first(), Entry::principal, most, turns);
             if kind == Kind::Seen {
-                kept.extend(by_turns(newest_first(), Entry::principal, self.seen));
+                kept.extend(principals(self.seen, 1));
                 continue;
             }
             kept.extend(newest_first().take(self.newest));
-            kept.extend(by_turns(newest_first(), Entry::principal, self.of_principals(kind)));
+            kept.extend(principals(self.of_principals(kind), self.turns));
             let operation = |entry: &Entry| Some(entry.operation());
-            kept.extend(by_turns(newest_first(), operation, self.operations));
+            kept.extend(by_turns(newest_first(), operation, self.operations, self.turns));
         }
         kept
     }
 
     /// The samples to keep: those of days within the horizon.
     pub fn reduce_samples(&self, samples: &mut Vec<Sample>, entries: &[Entry]) {
-        let since = self.horizon(entries.iter());
-        samples.retain(|sample| Some(sample.time) >= since);
+        let Some(newest) = newest_day(entries.iter()) else { return };
+        samples.retain(|sample| sample.time.day() >= self.horizon(sample.kind, newest));
     }
 
-    fn horizon<'a>(&self, entries: impl Iterator<Item = &'a Entry>) -> Option<Timestamp> {
-        let newest = newest_day(entries)?;
-        Some((0..self.horizon_days).fold(newest, |day, _| day.previous()).start())
+    /// The first day of which entries of a kind are kept.
+    fn horizon(&self, kind: Kind, newest: Day) -> Day {
+        let days = match kind {
+            Kind::Success | Kind::LoginSucceeded | Kind::Seen => self.horizon_days,
+            _ => self.failures_days,
+        };
+        (0..days).fold(newest, |day, _| day.previous())
+    }
+}
+
+/// What is bounded together.
+type Group = (Cloud, Kind, Day);
+
+fn group(entry: &Entry) -> Group {
+    (entry.cloud(), entry.kind(), entry.time().day())
+}
+
+fn counts(entries: &[Entry]) -> HashMap<Group, usize> {
+    let mut counts = HashMap::new();
+    for entry in entries {
+        *counts.entry(group(entry)).or_default() += 1;
+    }
+    counts
+}
+
+/// How much there is of each five minutes.
+#[derive(Default)]
+struct Flood {
+    calls: HashMap<Slot, usize>,
+    of_principals: HashMap<(Slot, Option<u64>), usize>,
+    of_operations: HashSet<(Slot, u32)>,
+}
+
+/// A cloud, a kind, and five minutes.
+type Slot = (Cloud, Kind, i64);
+
+impl Flood {
+    fn slot(entry: &Entry) -> Slot {
+        (entry.cloud(), entry.kind(), entry.time().millis().div_euclid(NEWS_SECS * 1000))
+    }
+
+    fn add(&mut self, entry: &Entry) {
+        let slot = Self::slot(entry);
+        *self.calls.entry(slot).or_default() += 1;
+        *self.of_principals.entry((slot, entry.principal())).or_default() += 1;
+        self.of_operations.insert((slot, entry.operation()));
+    }
+
+    fn drowns(&self, entry: &Entry, bounds: &Bounds) -> bool {
+        let slot = Self::slot(entry);
+        let of_principal = self.of_principals.get(&(slot, entry.principal()));
+        self.calls.get(&slot).is_some_and(|count| *count >= bounds.newest)
+            && of_principal.is_some_and(|count| *count >= bounds.turns)
+            && self.of_operations.contains(&(slot, entry.operation()))
     }
 }
 
@@ -140,7 +249,8 @@ fn newest_day<'a>(entries: impl Iterator<Item = &'a Entry>) -> Option<Day> {
     entries.filter(|entry| entry.kind() != Kind::Seen).map(|entry| entry.time().day()).max()
 }
 
-/// So many entries by turns: the newest of each value, then the second newest of each, and so on.
+/// So many entries by turns: the newest of each value, then the second newest of each, and so on,
+/// for so many turns.
 ///
 /// An entry's place in such an order can only fall when more entries come, and never past one it
 /// was before: what a part drops, the whole drops too.
@@ -148,13 +258,14 @@ fn by_turns<T: Eq + Hash>(
     newest_first: impl Iterator<Item = Entry>,
     of: impl Fn(&Entry) -> Option<T>,
     most: usize,
+    turns_max: usize,
 ) -> impl Iterator<Item = Entry> {
     let mut counts: HashMap<T, usize> = HashMap::new();
     let mut turns: Vec<(usize, Entry)> = newest_first
         .filter_map(|entry| {
             let count = counts.entry(of(&entry)?).or_default();
             *count += 1;
-            Some((*count, entry))
+            (*count <= turns_max).then_some((*count, entry))
         })
         .collect();
     // Stable: within a turn the newest stay first.
@@ -181,9 +292,11 @@ mod tests {
         newest: 4,
         principals: 3,
         failing_principals: 5,
+        turns: 2,
         operations: 2,
         seen: 2,
-        horizon_days: 1,
+        horizon_days: 2,
+        failures_days: 1,
     };
 
     proptest! {
@@ -226,12 +339,58 @@ mod tests {
     fn what_is_past_the_horizon_goes() {
         let day = 86_400_000_i64;
         let bounds = Bounds::default();
-        let at = |days| entry(days * day, 1, "ListUsers", Outcome::Denied);
-        let new = at(20);
-        assert_eq!(bounds.horizon_days, 5);
-        assert_eq!(bounds.reduce([at(14), new]), BTreeSet::from([new]));
-        assert_eq!(bounds.reduce([at(15), new]).len(), 2);
-        let whole = bounds.first_whole_day(&[at(15), new]).unwrap();
+        let at = |days, outcome| entry(days * day, 1, "ListUsers", outcome);
+        let new = at(20, Outcome::Denied);
+        assert_eq!((bounds.failures_days, bounds.horizon_days), (3, 5));
+        for (days, outcome, is_kept) in [
+            (16, Outcome::Denied, false),
+            (17, Outcome::Denied, true),
+            (14, Outcome::LoginSucceeded, false),
+            (15, Outcome::LoginSucceeded, true),
+        ] {
+            let kept = bounds.reduce([at(days, outcome), new]);
+            assert_eq!(kept.len() == 2, is_kept, "{outcome:?} on day {days}");
+        }
+        let whole = bounds.first_whole_day(&[at(15, Outcome::Denied), new]).unwrap();
         assert_eq!(whole, new.time().day().previous());
+    }
+
+    /// What went past the horizon with a later day had no part in what was dropped before.
+    #[test]
+    fn a_day_past_the_horizon_costs_later_ones_nothing() {
+        let secs = |secs: i64, who| entry(secs * 1000, who, "ConsoleLogin", Outcome::LoginFailed);
+        let old = (0..30_u32).map(|who| secs(who.into(), who.into()));
+        let kept: Vec<_> = old.chain((0..4).map(|n: i64| secs(259_200 + n, 40))).collect();
+        let late = [entry(345_600_000, 1, "ListUsers", Outcome::Success)];
+        let parts = SMALL.reduce(kept.iter().copied()).into_iter().chain(late);
+        assert_eq!(SMALL.reduce(parts), SMALL.reduce(kept.into_iter().chain(late)));
+    }
+
+    #[test]
+    fn a_flood_is_no_news_for_long() {
+        let bounds = Bounds::default();
+        let mut known = Vec::new();
+        let mut written = Vec::new();
+        for batch in 0..1000 {
+            let calls = (0..100)
+                .map(|n| entry((batch * 100 + n) * 36, 1, "ConsoleLogin", Outcome::LoginFailed));
+            let news = bounds.news(&known, &calls.collect::<Vec<_>>());
+            if !news.is_empty() {
+                written.push(news.len());
+            }
+            known.extend(news);
+        }
+        // An hour has twelve times five minutes, each of which is full after 64 calls.
+        assert_eq!(written.iter().sum::<usize>(), 12 * 64);
+        assert_eq!(bounds.news(&known, &known), []);
+        let flooded = known.last().unwrap().time().millis();
+        for (who, operation, outcome) in [
+            (2, "ConsoleLogin", Outcome::LoginFailed),
+            (1, "Other", Outcome::LoginFailed),
+            (1, "ConsoleLogin", Outcome::LoginSucceeded),
+        ] {
+            let other = entry(flooded, who, operation, outcome);
+            assert_eq!(bounds.news(&known, &[other]), [other]);
+        }
     }
 }

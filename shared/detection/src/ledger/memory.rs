@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::{Mutex, PoisonError};
 
 use super::publication::LEASE_SECS;
-use super::{Batch, Bounds, Claim, Ledger, Mark, SourceLedger};
+use super::{Batch, Bounds, Claim, Ledger, Mark, Record, SourceLedger};
 use crate::evidence::Entry;
 use crate::observe::Observation;
 use crate::sample::{self, SAMPLES_PER_DAY, Sample};
@@ -73,8 +73,9 @@ impl MemoryLedger {
         ledger.entries.dedup();
         ledger.samples.extend_from_slice(&batch.samples);
         sample::keep_best(&mut ledger.samples);
-        let whole = ledger.clone();
+        let mut whole = ledger.clone();
         if let Some(bounds) = self.bounds {
+            whole.is_full = bounds.is_full(&whole.entries);
             bounds.reduce_samples(&mut ledger.samples, &ledger.entries);
             if bounds.wants_trim(&ledger.entries) {
                 let kept = bounds.reduce(ledger.entries.iter().copied());
@@ -163,7 +164,7 @@ impl Ledger for SharedMemoryLedger {
         Ok(self.with(|ledger| ledger.claim(key, mark, now)))
     }
 
-    async fn mark(&self, key: &LedgerKey, mark: Mark) -> Result<(), Infallible> {
+    async fn mark(&self, key: &LedgerKey, mark: Mark, _: &Record) -> Result<(), Infallible> {
         self.with(|ledger| ledger.mark(key, mark));
         Ok(())
     }

@@ -6,17 +6,20 @@
 //! kind nor of one account can hide another.
 //!
 //! [`Ledger`] is the port. [`MemoryLedger`] is its executable specification and what a scan uses.
+//! [`WarmLedger`] spares another the writes that would add nothing.
 
 mod bounds;
 mod memory;
 mod publication;
+mod warm;
 
 use std::collections::BTreeSet;
 use std::future::Future;
 
 pub use bounds::Bounds;
 pub use memory::{MemoryLedger, SharedMemoryLedger};
-pub use publication::{Claim, Mark};
+pub use publication::{Claim, LEASE_SECS, Mark, Record};
+pub use warm::WarmLedger;
 
 use crate::evidence::Entry;
 use crate::sample::{self, Sample};
@@ -32,6 +35,9 @@ pub struct SourceLedger {
     pub samples: Vec<Sample>,
     /// What was announced.
     pub marks: BTreeSet<Mark>,
+    /// Whether evidence may be missing, since there was more than its bounds keep: counts are then
+    /// "at least".
+    pub is_full: bool,
 }
 
 impl SourceLedger {
@@ -49,6 +55,7 @@ impl SourceLedger {
             sample::keep_best(&mut self.samples);
         }
         self.marks.extend(other.marks);
+        self.is_full |= other.is_full;
     }
 }
 
@@ -83,10 +90,11 @@ pub trait Ledger {
         now: Timestamp,
     ) -> impl Future<Output = Result<Claim, Self::Error>> + Send;
 
-    /// Says that `mark` was announced.
+    /// Says that `mark` was announced, and in which words.
     fn mark(
         &self,
         key: &LedgerKey,
         mark: Mark,
+        record: &Record,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }

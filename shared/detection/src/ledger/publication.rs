@@ -23,6 +23,17 @@ impl Mark {
     }
 }
 
+/// What an announcement said, kept for whoever asks later.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// The alert's title.
+    pub title: String,
+    /// Its score.
+    pub score: u8,
+    /// The whole of it, as an OCSF Detection Finding.
+    pub finding: String,
+}
+
 /// The answer to a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
@@ -36,4 +47,4 @@ pub enum Claim {
 
 /// How long a claim is held. Shorter than a queue's visibility timeout, so that whoever comes back
 /// finds it free or marked.
-pub(super) const LEASE_SECS: i64 = 60;
+pub const LEASE_SECS: i64 = 60;

@@ -1,0 +1,140 @@
+//! A ledger that remembers what others answered, and spares them the writes that add nothing.
+//!
+//! What a warm function remembers may be behind: others write too. So it is used only to leave out
+//! what is stored already, or drowns in a flood ([`Bounds::news`]); claims and marks always go
+//! through. Forgetting costs a write that changes nothing.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
+
+use super::{Batch, Bounds, Claim, Ledger, Mark, Record, SourceLedger};
+use crate::sample;
+use crate::source::LedgerKey;
+use crate::timestamp::Timestamp;
+
+/// The most entries remembered, of all sources together: 8 MB.
+const ENTRIES_MAX: usize = 1 << 18;
+/// The most sources remembered, since each costs more than its entries.
+const SOURCES_MAX: usize = 10_000;
+
+/// A ledger behind a memory of its own answers.
+#[derive(Debug)]
+pub struct WarmLedger<L> {
+    inner: L,
+    bounds: Bounds,
+    memory: Mutex<Memory>,
+}
+
+#[derive(Debug, Default)]
+struct Memory {
+    sources: HashMap<LedgerKey, (u64, SourceLedger)>,
+    /// The sources by last use, the longest unused first.
+    by_use: BTreeMap<u64, LedgerKey>,
+    uses: u64,
+    entries: usize,
+}
+
+impl<L> WarmLedger<L> {
+    /// Remembers the answers of `inner`, which keeps what `bounds` allow.
+    pub fn new(inner: L, bounds: Bounds) -> Self {
+        Self { inner, bounds, memory: Mutex::default() }
+    }
+
+    /// The ledger behind.
+    pub fn inner(&self) -> &L {
+        &self.inner
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Memory) -> T) -> T {
+        act(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What a batch adds to what is remembered, and the whole of both; none of a source that is not
+    /// remembered.
+    fn news(&self, key: &LedgerKey, batch: &Batch) -> Option<(Batch, SourceLedger)> {
+        self.with(|memory| {
+            let (_, known) = memory.sources.get(key)?;
+            let entries = self.bounds.news(&known.entries, &batch.entries);
+            let mut whole = known.clone();
+            whole.is_full |=
+                entries.len() < batch.entries.len() && self.bounds.is_full(&whole.entries);
+            whole.samples.extend_from_slice(&batch.samples);
+            sample::keep_best(&mut whole.samples);
+            let samples = whole.samples.iter().filter(|it| !known.samples.contains(it)).cloned();
+            let news = Batch { entries, samples: samples.collect() };
+            whole.entries.extend(&batch.entries);
+            whole.entries.sort_unstable();
+            whole.entries.dedup();
+            Some((news, whole))
+        })
+    }
+}
+
+impl Memory {
+    fn remember(&mut self, key: &LedgerKey, ledger: &SourceLedger) {
+        self.forget(key);
+        self.uses += 1;
+        self.entries += ledger.entries.len();
+        self.by_use.insert(self.uses, key.clone());
+        self.sources.insert(key.clone(), (self.uses, ledger.clone()));
+        while self.entries > ENTRIES_MAX || self.sources.len() > SOURCES_MAX {
+            let Some((_, oldest)) = self.by_use.pop_first() else { return };
+            self.forget(&oldest);
+        }
+    }
+
+    fn forget(&mut self, key: &LedgerKey) {
+        if let Some((used, ledger)) = self.sources.remove(key) {
+            self.by_use.remove(&used);
+            self.entries -= ledger.entries.len();
+        }
+    }
+}
+
+impl<L: Ledger + Sync> Ledger for WarmLedger<L> {
+    type Error = L::Error;
+
+    async fn observe(&self, key: &LedgerKey, batch: &Batch) -> Result<SourceLedger, L::Error> {
+        let mut batch = batch.clone();
+        sample::keep_best(&mut batch.samples);
+        let (news, known) = match self.news(key, &batch) {
+            // What is remembered of a sample alone, which another call of the same was in words, is
+            // not worth a write.
+            Some((news, whole)) if news.entries.is_empty() => return Ok(whole),
+            Some((news, whole)) => (news, whole),
+            None => {
+                let entries = self.bounds.news(&[], &batch.entries);
+                let whole = SourceLedger { entries: batch.entries.clone(), ..Default::default() };
+                (Batch { entries, samples: batch.samples }, whole)
+            }
+        };
+        match self.inner.observe(key, &news).await {
+            Ok(mut ledger) => {
+                self.with(|memory| memory.remember(key, &ledger));
+                // Decided on is the batch too, whether or not all of it was written.
+                ledger.entries.extend(known.entries);
+                ledger.entries.sort_unstable();
+                ledger.entries.dedup();
+                Ok(ledger)
+            }
+            Err(error) => {
+                self.with(|memory| memory.forget(key));
+                Err(error)
+            }
+        }
+    }
+
+    async fn claim(&self, key: &LedgerKey, mark: Mark, now: Timestamp) -> Result<Claim, L::Error> {
+        self.inner.claim(key, mark, now).await
+    }
+
+    async fn mark(&self, key: &LedgerKey, mark: Mark, record: &Record) -> Result<(), L::Error> {
+        self.inner.mark(key, mark, record).await?;
+        self.with(|memory| {
+            if let Some((_, ledger)) = memory.sources.get_mut(key) {
+                ledger.marks.insert(mark);
+            }
+        });
+        Ok(())
+    }
+}
