@@ -42,6 +42,8 @@ pub struct Alert {
     pub first: Timestamp,
     /// The last of them.
     pub last: Timestamp,
+    /// The first of them on the alert's own day; windows reach back into the day before.
+    pub resumed: Timestamp,
     /// The clouds they were made in.
     pub clouds: Vec<Cloud>,
     /// Where the address is, where known.
@@ -63,6 +65,7 @@ impl Alert {
         let calls = clouds.len();
         clouds.sort_unstable();
         clouds.dedup();
+        let first = selection.of(&view.calls).next()?.time();
         let samples = samples_of(view, &selection, samples);
         let trusted =
             view.key.address().and_then(|ip| view.policy.trusted_network(ip)).map(str::to_owned);
@@ -78,8 +81,13 @@ impl Alert {
             calls,
             is_at_least: false,
             earlier: None,
-            first: selection.of(&view.calls).next()?.time(),
+            first,
             last: selection.of(&view.calls).last()?.time(),
+            resumed: selection
+                .of(&view.calls)
+                .map(Entry::time)
+                .find(|time| time.day() == day)
+                .unwrap_or(first),
             clouds,
             country: view.intelligence.country(view.key),
             lists: view.intelligence.hits(view.key).map(|hit| describe(&hit)).collect(),

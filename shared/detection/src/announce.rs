@@ -38,7 +38,7 @@ pub fn due<'a>(
         }
         let before = place.checked_sub(1).and_then(|before| alerts.get(before));
         let goes_on = before.is_some_and(|before| {
-            before.day == alert.day.previous() && alert.first < before.last.plus_secs(QUIET_SECS)
+            before.day == alert.day.previous() && alert.resumed < before.last.plus_secs(QUIET_SECS)
         });
         let was_told = !Mark { day: alert.day.previous(), ..mark }.is_news(&marks);
         let is_open = marks.iter().any(|told| told.day == alert.day);
@@ -53,4 +53,66 @@ pub fn due<'a>(
         due.push((alert, mark, what));
     }
     due
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide;
+    use crate::detections::check::ledgers;
+    use crate::intelligence::Intelligence;
+    use crate::policy::Policy;
+    use crate::score::Severity;
+
+    /// What is due of a story, with marks of `(days after the first, severity)`.
+    fn told(story: &str, marks: &[(u32, Severity)], since: Option<u32>) -> Vec<(Mark, Due)> {
+        let (intelligence, policy) = (Intelligence::default(), Policy::default());
+        let ledgers = ledgers(&intelligence, &policy, story).into_iter();
+        let alerts: Vec<Alert> =
+            ledgers.flat_map(|(key, it)| decide(&key, it, &intelligence, &policy)).collect();
+        let marks = marks.iter().map(|(days, severity)| mark(*days, *severity)).collect();
+        let due = due(&alerts, &marks, since.map(day));
+        due.into_iter().map(|(_, mark, what)| (mark, what)).collect()
+    }
+
+    fn day(number: u32) -> Day {
+        crate::timestamp::Timestamp::from_millis(1_772_438_400_000 + i64::from(number) * 86_400_000)
+            .unwrap()
+            .day()
+    }
+
+    fn mark(days: u32, severity: Severity) -> Mark {
+        Mark { day: day(days), severity }
+    }
+
+    const CREATE: Due = Due::Announce(Activity::Create);
+    const UPDATE: Due = Due::Announce(Activity::Update);
+    /// High, since every account here only failed.
+    const BURST: &str = "10 fail a,b every 1s";
+
+    #[test]
+    fn opened_once_and_told_again_on_a_rise() {
+        let [(opened, what)] = told(BURST, &[], None)[..] else { panic!("one alert") };
+        assert_eq!((opened.day, what), (day(0), CREATE));
+        assert_eq!(told(BURST, &[(0, opened.severity)], None), []);
+        assert_eq!(told(BURST, &[(0, Severity::Critical)], None), []);
+        assert_eq!(told(BURST, &[(0, Severity::Informational)], None), [(opened, UPDATE)]);
+        assert_eq!(told(BURST, &[], Some(1)), [], "a day that was decided when it was new");
+    }
+
+    #[test]
+    fn what_goes_on_past_midnight_is_told_once() {
+        // From 08:00; the second burst is sixteen hours and a minute later, the third a minute on.
+        let both = "after 57000s 10 fail a,b every 1s; after 600s 10 fail a,b every 1s";
+        let severity = told(BURST, &[], None)[0].0.severity;
+        let expected = [(mark(0, severity), CREATE), (mark(1, severity), Due::Continues)];
+        assert_eq!(told(both, &[], None), expected);
+        assert_eq!(told(both, &[(0, severity)], None), expected[1..]);
+        assert_eq!(
+            told(both, &[(0, Severity::Informational)], None),
+            [(mark(0, severity), UPDATE), (mark(1, severity), Due::Continues)]
+        );
+        let later = "10 fail a,b every 1s; after 60000s 10 fail a,b every 1s";
+        assert_eq!(told(later, &[(0, severity)], None), [(mark(1, severity), CREATE)]);
+    }
 }
