@@ -9,7 +9,16 @@ DATA ?= target/bench-data
 PATHS ?= samples/logs
 ARGS ?= --list malicious=samples/known-bad.txt
 
-.PHONY: help run build test check bench fuzz fmt rust
+# What `make package` and `make deploy` build for: arm64 or x86_64.
+ARCH ?= arm64
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+VENV := target/venv/bin
+PYTHON := target/venv/.done
+SAM := target/sam/.done
+CHECKOV := target/checkov/.done
+DEV_BOOTSTRAP := target/lambda/dev/aws/bootstrap
+
+.PHONY: help run build test check bench fuzz fmt rust venv package deploy local dev-bootstrap
 
 help: ## What there is to do.
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/:/'
@@ -20,12 +29,14 @@ run: rust ## Scan the sample incident, or PATHS=… with ARGS=….
 build: rust ## Build target/release/callerwatch.
 	cargo build --release --package callerwatch
 
-test: rust ## All tests.
-	cargo test --workspace
+test: rust venv dev-bootstrap ## All tests, those of a deployment to a local emulator too.
+	MINISTACK='$(CURDIR)/$(VENV)/ministack' cargo test --workspace --all-features
+	$(MAKE) package ARCH=x86_64
+	$(VENV)/pytest -c tests/pytest.ini $(wildcard tests/infra tests/e2e)
 
 check: rust $(DENY) ## Formatting, lints, documentation, dependencies.
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- --deny warnings
+	cargo clippy --workspace --all-targets --all-features -- --deny warnings
 	RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps --document-private-items --quiet
 	$(DENY) check bans licenses sources
 
@@ -38,8 +49,37 @@ target/bench-data:
 	python3 ../shared/gen_cloudtrail.py --size-mb 300 --seed 7 --out $@.part
 	mv $@.part $@
 
+package: rust $(PYTHON) ## Build the zip of the function for Lambda, for ARCH=….
+	$(VENV)/python infra/aws/package.py --arch $(ARCH)
+
+deploy: package $(SAM) ## Deploy to an AWS account, for ARCH=…, with STACK=… and PARAMETERS='Name=value …'.
+	STACK='$(STACK)' ARCH='$(ARCH)' PARAMETERS='$(PARAMETERS)' infra/aws/deploy.sh
+
+local: rust venv dev-bootstrap ## Run all of it on this machine, in an emulator, without an account.
+	$(VENV)/python infra/aws/local.py
+
+venv: $(PYTHON) $(SAM) $(CHECKOV) ## The tools that packaging and tests use, in target/.
+
 fmt: rust ## Format the code.
 	cargo fmt --all
+
+# Unoptimized, for deployments to the emulator; the command beside it, to send it events.
+dev-bootstrap: rust
+	cargo build --package callerwatch-aws --package callerwatch --all-features
+	mkdir -p $(dir $(DEV_BOOTSTRAP))
+	strip -o $(DEV_BOOTSTRAP).part $(TARGET)/debug/bootstrap-aws
+	mv $(DEV_BOOTSTRAP).part $(DEV_BOOTSTRAP)
+
+# Made anew when the requirements change, so that nothing of before is left in them. The SAM CLI and
+# the emulator contradict each other, so they are apart; checkov brings a hundred packages of its own.
+$(PYTHON): tests/requirements.txt
+$(SAM): tests/requirements-sam.txt
+$(CHECKOV): tests/requirements-checkov.txt
+$(PYTHON) $(SAM) $(CHECKOV):
+	rm -rf $(@D)
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
 
 $(DENY):
 	cargo install cargo-deny --locked --root target/tools --target-dir target/tools/build

@@ -1,0 +1,441 @@
+"""What the templates must say and the emulator does not enforce."""
+
+from typing import Any, Iterator
+
+import pytest
+
+Template = dict[str, Any]
+Document = dict[str, Any]
+
+# Statements whose resource is `*`, and why.
+WHOLE = {
+    ("AlertsKey", "Account"): "in the policy of a key, * is that key",
+    ("AlertsKey", "Alarms"): "in the policy of a key, * is that key",
+}
+
+
+def of_type(template: Template, kind: str) -> dict[str, dict[str, Any]]:
+    return {
+        name: it["Properties"] for name, it in template["Resources"].items() if it["Type"] == kind
+    }
+
+
+def spread(values: Any) -> list[Any]:
+    """One value, or each of several."""
+    return values if isinstance(values, list) else [values]
+
+
+def flat(value: Any) -> Any:
+    """What an `If` gives where its condition holds."""
+    return value["Fn::If"][1] if isinstance(value, dict) and "Fn::If" in value else value
+
+
+def statements(template: Template) -> Iterator[tuple[str, Document]]:
+    """All statements of policies, but those that say who may assume a role."""
+    for name, resource in template["Resources"].items():
+        properties = resource["Properties"]
+        documents = [it["PolicyDocument"] for it in properties.get("Policies", [])]
+        documents += [properties[it] for it in ("PolicyDocument", "KeyPolicy") if it in properties]
+        if resource["Type"] == "AWS::Events::EventBus":
+            documents.append(flat(properties["Policy"]))
+        for document in documents:
+            for statement in document["Statement"]:
+                yield name, flat(statement)
+
+
+def statement(template: Template, name: str, sid: str) -> Document:
+    found = [it for resource, it in statements(template) if (resource, it["Sid"]) == (name, sid)]
+    assert len(found) == 1, f"{name} has {len(found)} statements {sid}"
+    return found[0]
+
+
+@pytest.fixture(params=["template", "member"])
+def either(request: pytest.FixtureRequest) -> Template:
+    return request.getfixturevalue(request.param)
+
+
+# --- Parameters and outputs
+
+
+def test_parameters_are_described_and_bounded(either: Template) -> None:
+    for name, parameter in either["Parameters"].items():
+        assert parameter["Description"].rstrip().endswith((".", ")"))
+        if parameter["Type"] == "Number":
+            assert {"MinValue", "MaxValue"} <= parameter.keys() or "AllowedValues" in parameter, name
+        else:
+            assert {"AllowedPattern", "AllowedValues"} & parameter.keys(), name
+        assert "Default" in parameter or name == "CentralEventBusArn", name
+
+
+def test_read_only_calls_are_seen_by_default(either: Template) -> None:
+    state = either["Parameters"]["RuleState"]
+    assert state["Default"] == "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+    for name, rule in of_type(either, "AWS::Events::Rule").items():
+        expected = "ENABLED" if name == "TrailObjectRule" else {"Ref": "RuleState"}
+        assert rule["State"] == expected, name
+
+
+@pytest.mark.parametrize(
+    ("parameter", "default"),
+    [("LedgerDays", 3), ("AlertDays", 90), ("MinimumSeverity", "Medium"), ("Architecture", "arm64")],
+)
+def test_defaults(template: Template, parameter: str, default: Any) -> None:
+    assert template["Parameters"][parameter]["Default"] == default
+
+
+def test_parameters_are_shown_in_groups(template: Template) -> None:
+    groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    shown = [name for group in groups for name in group["Parameters"]]
+    assert sorted(shown) == sorted(template["Parameters"])
+
+
+def test_outputs_name_what_a_user_needs_next(template: Template, member: Template) -> None:
+    needed = {
+        "TableName", "AlertsTopicArn", "ChatTopicArn", "StateBucketName", "IngestQueueArn",
+        "IngestQueueUrl", "DeadLetterQueueUrl", "EventBusArn", "FunctionName", "DashboardUrl",
+    }
+    assert needed <= template["Outputs"].keys()
+    for output in [*template["Outputs"].values(), *member["Outputs"].values()]:
+        assert output["Description"].endswith(".")
+
+
+# --- State
+
+
+def test_the_table_forgets_and_can_be_restored(template: Template) -> None:
+    table = of_type(template, "AWS::DynamoDB::Table")["Table"]
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+
+
+def test_state_outlives_the_stack(template: Template) -> None:
+    for name in ("Table", "StateBucket"):
+        resource = template["Resources"][name]
+        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+
+
+def test_the_bucket_is_private_encrypted_and_versioned(template: Template) -> None:
+    buckets = of_type(template, "AWS::S3::Bucket")
+    assert list(buckets) == ["StateBucket"]
+    bucket = buckets["StateBucket"]
+    encryption = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption == [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+    blocked = bucket["PublicAccessBlockConfiguration"]
+    assert len(blocked) == 4
+    assert all(value is True for value in blocked.values())
+    assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+
+
+def test_the_bucket_forgets_quarantine_and_old_versions(template: Template) -> None:
+    rules = template["Resources"]["StateBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    by_id = {rule["Id"]: rule for rule in rules}
+    assert {rule["Status"] for rule in rules} == {"Enabled"}
+    quarantine = by_id["quarantine"]
+    assert (quarantine["Prefix"], quarantine["ExpirationInDays"]) == ("quarantine/", 14)
+    old = by_id["old-versions"]
+    assert old["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+    # The policy file is no old version, however old.
+    assert "Prefix" not in old
+    assert "ExpirationInDays" not in old
+
+
+# --- Who may do what
+
+
+def test_nothing_is_reached_without_tls(either: Template) -> None:
+    kinds = {
+        "AWS::S3::BucketPolicy": ("AWS::S3::Bucket", "Bucket", "s3:*"),
+        "AWS::SQS::QueuePolicy": ("AWS::SQS::Queue", "Queues", "sqs:*"),
+        "AWS::SNS::TopicPolicy": ("AWS::SNS::Topic", "Topics", "sns:Publish"),
+    }
+    for policy_kind, (kind, key, actions) in kinds.items():
+        guarded = set()
+        for name, policy in of_type(either, policy_kind).items():
+            denied = statement(either, name, "TlsOnly")
+            assert (denied["Effect"], denied["Principal"], denied["Action"]) == ("Deny", "*", actions)
+            assert denied["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+            guarded |= {it["Ref"] for it in spread(policy[key])}
+        assert guarded == set(of_type(either, kind))
+
+
+def test_the_bucket_policy_covers_bucket_and_objects(template: Template) -> None:
+    denied = statement(template, "StateBucketPolicy", "TlsOnly")
+    assert denied["Resource"] == [
+        {"Fn::GetAtt": ["StateBucket", "Arn"]},
+        {"Fn::Sub": "${StateBucket.Arn}/*"},
+    ]
+
+
+def test_every_statement_names_its_resource(either: Template) -> None:
+    told = list(statements(either))
+    assert told
+    for name, it in told:
+        for resource in spread(it["Resource"]):
+            if (name, it["Sid"]) in WHOLE:
+                assert resource == "*"
+            else:
+                text = resource if isinstance(resource, str) else str(list(resource.values())[0])
+                assert "*" not in text.split("/")[0].removesuffix(":*"), (name, it["Sid"], text)
+        if it["Effect"] == "Allow" and (name, it["Sid"]) != ("AlertsKey", "Account"):
+            for action in spread(it["Action"]):
+                assert not action.endswith(":*"), (name, action)
+
+
+def test_services_act_for_this_stack_alone(either: Template) -> None:
+    """A service that serves everybody must say for whom it comes."""
+    for name, it in statements(either):
+        is_service = isinstance(it.get("Principal"), dict) and "Service" in it["Principal"]
+        if it["Effect"] == "Allow" and is_service:
+            keys = {key for values in it["Condition"].values() for key in values}
+            assert keys & {"aws:SourceArn", "aws:SourceAccount"}, (name, it["Sid"])
+
+
+def test_no_managed_policy(either: Template) -> None:
+    for name, role in of_type(either, "AWS::IAM::Role").items():
+        assert "ManagedPolicyArns" not in role, name
+        assert role["Policies"], name
+    for function in of_type(either, "AWS::Serverless::Function").values():
+        # What SAM would add to a role of its own making.
+        assert function["Role"]
+        assert "Policies" not in function
+
+
+def test_what_the_function_may_do(template: Template) -> None:
+    role = of_type(template, "AWS::IAM::Role")["AwsFunctionRole"]
+    allowed = {
+        flat(it)["Sid"]: sorted(spread(flat(it)["Action"]))
+        for it in role["Policies"][0]["PolicyDocument"]["Statement"]
+    }
+    assert allowed == {
+        "Log": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Ingest": ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
+        "DeadLetters": ["sqs:SendMessage"],
+        "Ledger": ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+        "Policy": ["s3:GetObject"],
+        "PolicyThere": ["s3:ListBucket"],
+        "Quarantine": ["s3:PutObject"],
+        "Announce": ["sns:Publish"],
+        "AnnounceEncrypted": ["kms:Decrypt", "kms:GenerateDataKey"],
+        "Trail": ["s3:GetObject"],
+        "TrailThere": ["s3:ListBucket"],
+        "TrailEncrypted": ["kms:Decrypt"],
+    }
+    quarantine = statement(template, "AwsFunctionRole", "Quarantine")
+    assert quarantine["Resource"] == {"Fn::Sub": "${StateBucket.Arn}/quarantine/*"}
+
+
+# --- Topics
+
+
+def test_topics_are_encrypted_with_the_key(template: Template) -> None:
+    topics = of_type(template, "AWS::SNS::Topic")
+    assert set(topics) == {"AlertsTopic", "ChatTopic", "OperationsTopic"}
+    for topic in topics.values():
+        assert topic["KmsMasterKeyId"] == {"Ref": "AlertsKey"}
+
+
+def test_the_key_is_rotated_and_serves_publishers(template: Template) -> None:
+    key = of_type(template, "AWS::KMS::Key")["AlertsKey"]
+    assert key["EnableKeyRotation"] is True
+    account = statement(template, "AlertsKey", "Account")
+    root = {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}
+    assert account["Principal"] == {"AWS": root}
+    alarms = statement(template, "AlertsKey", "Alarms")
+    # Without both, CloudWatch cannot publish to a topic that is encrypted with a key of ours.
+    assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert alarms["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
+    publishing = statement(template, "AwsFunctionRole", "AnnounceEncrypted")
+    assert publishing["Resource"] == {"Fn::GetAtt": ["AlertsKey", "Arn"]}
+
+
+def test_subscribers_get_their_severity_and_above(template: Template) -> None:
+    ladder = ["Informational", "Low", "Medium", "High", "Critical"]
+    assert template["Parameters"]["MinimumSeverity"]["AllowedValues"] == ladder
+    for at, severity in enumerate(ladder):
+        assert template["Mappings"]["From"][severity]["Severities"] == ladder[at:]
+    chosen = {"Fn::FindInMap": ["From", {"Ref": "MinimumSeverity"}, "Severities"]}
+    subscriptions = of_type(template, "AWS::SNS::Subscription")
+    for name in ("AlertEmailSubscription", "AlertHttpsSubscription"):
+        assert subscriptions[name]["FilterPolicy"] == {"severity": chosen}
+        assert "FilterPolicyScope" not in subscriptions[name]
+
+
+# --- Queues
+
+
+def test_queues_are_encrypted(either: Template) -> None:
+    for name, queue in of_type(either, "AWS::SQS::Queue").items():
+        assert queue["SqsManagedSseEnabled"] is True, name
+        # What is not looked at over a long weekend is still there.
+        assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600, name
+
+
+def test_what_fails_ends_in_the_dead_letter_queue(template: Template) -> None:
+    dead = {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
+    queue = of_type(template, "AWS::SQS::Queue")["IngestQueue"]
+    assert queue["RedrivePolicy"] == {"deadLetterTargetArn": dead, "maxReceiveCount": 5}
+    function = of_type(template, "AWS::Serverless::Function")["AwsFunction"]
+    assert function["DeadLetterQueue"] == {"Type": "SQS", "TargetArn": dead}
+    rules = of_type(template, "AWS::Events::Rule")
+    assert len(rules) == 5
+    for name, rule in rules.items():
+        assert [it["DeadLetterConfig"] for it in rule["Targets"]] == [{"Arn": dead}], name
+    trail = of_type(template, "AWS::SNS::Subscription")["TrailSubscription"]
+    assert trail["RedrivePolicy"] == {"deadLetterTargetArn": dead}
+
+
+def test_every_rule_may_send(either: Template) -> None:
+    rules = set(of_type(either, "AWS::Events::Rule"))
+    for name in of_type(either, "AWS::SQS::QueuePolicy"):
+        if name == "UndeliveredAlertsQueuePolicy":
+            continue
+        allowed = statement(either, name, "Rules")
+        sources = [flat(it) for it in allowed["Condition"]["ArnEquals"]["aws:SourceArn"]]
+        assert {it["Fn::GetAtt"][0] for it in sources} == rules
+
+
+def test_a_message_is_hidden_while_the_function_may_run(template: Template) -> None:
+    function = of_type(template, "AWS::Serverless::Function")["AwsFunction"]
+    mapping = function["Events"]["Ingest"]["Properties"]
+    queue = of_type(template, "AWS::SQS::Queue")["IngestQueue"]
+    window = mapping["MaximumBatchingWindowInSeconds"]
+    assert window >= 1, "batches above 10 need a window"
+    assert queue["VisibilityTimeout"] == 6 * function["Timeout"] + window
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "Concurrency"}}
+    assert template["Parameters"]["Concurrency"]["MinValue"] == 2, "the least that Lambda takes"
+
+
+def test_a_notice_of_the_trail_bucket_comes_from_its_owner(template: Template) -> None:
+    allowed = statement(template, "IngestQueuePolicy", "TrailBucket")
+    assert allowed["Condition"]["ArnEquals"] == {
+        "aws:SourceArn": {"Fn::Sub": "arn:${AWS::Partition}:s3:::${TrailBucketName}"}
+    }
+    owner = allowed["Condition"]["StringEquals"]["aws:SourceAccount"]
+    assert owner["Fn::If"][1:] == [{"Ref": "TrailAccountId"}, {"Ref": "AWS::AccountId"}]
+
+
+# --- The function
+
+
+def test_the_function_is_told_what_it_needs(template: Template) -> None:
+    function = of_type(template, "AWS::Serverless::Function")["AwsFunction"]
+    assert function["Runtime"] == "provided.al2023"
+    assert function["CodeUri"] == "../../target/lambda/aws/"
+    assert function["Architectures"] == [{"Ref": "Architecture"}]
+    assert function["EventInvokeConfig"]["MaximumRetryAttempts"] == 2
+    assert function["Environment"]["Variables"] == {
+        "CALLERWATCH_TABLE": {"Ref": "Table"},
+        "CALLERWATCH_TOPIC_ARN": {"Ref": "AlertsTopic"},
+        "CALLERWATCH_CHAT_TOPIC_ARN": {"Ref": "ChatTopic"},
+        "CALLERWATCH_STATE_BUCKET": {"Ref": "StateBucket"},
+        "CALLERWATCH_POLICY_KEY": "policy.toml",
+        "CALLERWATCH_LEDGER_DAYS": {"Ref": "LedgerDays"},
+        "CALLERWATCH_ALERT_DAYS": {"Ref": "AlertDays"},
+        "RUST_LOG": {"Ref": "LogLevel"},
+    }
+
+
+def test_logs_are_kept_for_so_long(template: Template) -> None:
+    log = of_type(template, "AWS::Logs::LogGroup")["FunctionLog"]
+    assert log["RetentionInDays"] == {"Ref": "LogDays"}
+    function = of_type(template, "AWS::Serverless::Function")["AwsFunction"]
+    # Lambda writes to a group of this name, and would make one that keeps everything.
+    name = function["FunctionName"]["Fn::Sub"]
+    assert log["LogGroupName"] == {"Fn::Sub": f"/aws/lambda/{name}"}
+    assert template["Resources"]["AwsFunction"]["DependsOn"] == "FunctionLog"
+
+
+# --- Alarms
+
+
+def test_alarms_tell_somebody(template: Template) -> None:
+    alarms = of_type(template, "AWS::CloudWatch::Alarm")
+    watched = {(alarm["Namespace"], alarm["MetricName"]) for alarm in alarms.values()}
+    assert watched == {
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+        ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
+        ("AWS/Lambda", "Errors"),
+        ("AWS/Lambda", "Throttles"),
+        ("AWS/SNS", "NumberOfNotificationsFailed"),
+        ("callerwatch", "Events"),
+        ("callerwatch", "BatchFailures"),
+        ("callerwatch", "PolicyRefused"),
+        ("callerwatch", "LedgerFull"),
+    }
+    for name, alarm in alarms.items():
+        assert alarm["AlarmActions"] == [{"Ref": "OperationsTopic"}], name
+        assert alarm["OKActions"] == [{"Ref": "OperationsTopic"}], name
+        assert alarm["AlarmDescription"].endswith("."), name
+        missing = "breaching" if name == "SilenceAlarm" else "notBreaching"
+        assert alarm["TreatMissingData"] == missing, name
+        dimensions = {it["Name"]: it["Value"] for it in alarm["Dimensions"]}
+        assert len(dimensions) == 1, name
+        if alarm["Namespace"] in ("callerwatch", "AWS/Lambda"):
+            assert dimensions == {"FunctionName": {"Ref": "AwsFunction"}}, name
+
+
+def test_silence_is_an_hour(template: Template) -> None:
+    alarm = of_type(template, "AWS::CloudWatch::Alarm")["SilenceAlarm"]
+    assert (alarm["Period"] * alarm["EvaluationPeriods"], alarm["Statistic"]) == (3600, "Sum")
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
+
+
+def test_cloudwatch_may_publish_alarms(template: Template) -> None:
+    allowed = statement(template, "OperationsTopicPolicy", "Alarms")
+    assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert allowed["Action"] == "sns:Publish"
+
+
+# --- Other accounts
+
+
+def test_the_bus_admits_the_organization_alone(template: Template) -> None:
+    bus = of_type(template, "AWS::Events::EventBus")["EventBus"]
+    condition, policy, otherwise = bus["Policy"]["Fn::If"]
+    assert (condition, otherwise) == ("HasOrganization", {"Ref": "AWS::NoValue"})
+    (allowed,) = policy["Statement"]
+    assert allowed["Action"] == "events:PutEvents"
+    assert allowed["Condition"] == {
+        "StringEquals": {"aws:PrincipalOrgID": {"Ref": "OrganizationId"}},
+        "StringLike": {"events:source": "aws.*"},
+        "Bool": {"events:eventBusInvocation": "true"},
+    }
+    # The bus cannot name itself in its own policy but by the name that it is given.
+    name = bus["Name"]["Fn::Sub"]
+    assert allowed["Resource"]["Fn::Sub"].endswith(f":event-bus/{name}")
+
+
+def test_what_is_forwarded_is_admitted(template: Template) -> None:
+    rules = of_type(template, "AWS::Events::Rule")
+    for own, forwarded in [
+        ("ManagementEventsRule", "ForwardedManagementEventsRule"),
+        ("SignInRule", "ForwardedSignInRule"),
+    ]:
+        assert rules[own]["EventPattern"] == rules[forwarded]["EventPattern"]
+        assert "EventBusName" not in rules[own]
+        assert rules[forwarded]["EventBusName"] == {"Ref": "EventBus"}
+
+
+def test_a_member_may_only_forward(member: Template) -> None:
+    role = of_type(member, "AWS::IAM::Role")["ForwardingRole"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "events.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    forward = statement(member, "ForwardingRole", "Forward")
+    assert forward["Action"] == "events:PutEvents"
+    assert forward["Resource"] == {"Ref": "CentralEventBusArn"}
+    for name, rule in of_type(member, "AWS::Events::Rule").items():
+        (target,) = rule["Targets"]
+        assert target["Arn"] == {"Ref": "CentralEventBusArn"}, name
+        assert target["RoleArn"] == {"Fn::GetAtt": ["ForwardingRole", "Arn"]}, name
+
+
+def test_a_member_can_be_deployed_in_every_region_of_an_account(member: Template) -> None:
+    """Roles are of the whole account: a name would clash in the second region."""
+    for name, resource in member["Resources"].items():
+        names = [key for key in resource["Properties"] if key in ("RoleName", "Name", "QueueName")]
+        assert not names, name
