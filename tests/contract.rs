@@ -1,5 +1,11 @@
 //! The contract of a ledger, run on every implementation there is.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+use callerwatch_adapters::ledger::{DynamoLedger, LedgerError};
 use callerwatch_detection::activity::Outcome;
 use callerwatch_detection::decide;
 use callerwatch_detection::intelligence::Intelligence;
@@ -12,6 +18,7 @@ use callerwatch_detection::policy::Policy;
 use callerwatch_detection::score::Severity;
 use callerwatch_detection::source::LedgerKey;
 use callerwatch_detection::timestamp::Timestamp;
+use callerwatch_tests::emulator::Emulator;
 use callerwatch_tests::{START, call};
 use pollster::block_on;
 
@@ -36,6 +43,97 @@ fn memory() {
 fn warm() {
     let bounds = Bounds::default();
     contract(|| WarmLedger::new(SharedMemoryLedger::new(MemoryLedger::bounded(bounds)), bounds));
+}
+
+#[test]
+fn dynamodb() {
+    let Some(emulator) = Emulator::start() else { return };
+    let config = emulator.config();
+    let client = aws_sdk_dynamodb::Client::new(&config);
+    let tables = AtomicUsize::new(0);
+    contract(|| {
+        let table = format!("contract-{}", tables.fetch_add(1, Ordering::Relaxed));
+        emulator.block_on(create_table(&client, &table));
+        let ledger = DynamoLedger::new(client.clone(), table, Bounds::default(), 3, 90);
+        OnRuntime { ledger, emulator: &emulator }
+    });
+}
+
+/// Ledgers in DynamoDB lose nothing when many write to one item at once, and grant a claim once.
+#[test]
+fn dynamodb_at_once() {
+    let Some(emulator) = Emulator::start() else { return };
+    let client = aws_sdk_dynamodb::Client::new(&emulator.config());
+    emulator.block_on(async {
+        create_table(&client, "at-once").await;
+        let make = || DynamoLedger::new(client.clone(), "at-once", Bounds::default(), 3, 90);
+        let ledgers: Vec<DynamoLedger> = (0..8).map(|_| make()).collect();
+        let writes = ledgers.iter().enumerate().flat_map(|(n, ledger)| {
+            let first = i64::try_from(n).expect("a small number");
+            (0..5).map(move |m| async move {
+                ledger.observe(&key(), &failures([first + 8 * m])).await.expect("observe")
+            })
+        });
+        futures_util::future::join_all(writes).await;
+        let key = key();
+        let claims = ledgers.iter().map(|it| it.claim(&key, mark(Severity::High), now(0)));
+        let claims = futures_util::future::join_all(claims).await;
+        let granted = claims.iter().filter(|claim| matches!(claim, Ok(Claim::Granted)));
+        assert_eq!(granted.count(), 1);
+        let whole = make().observe(&key, &Batch::default()).await.expect("observe");
+        assert_eq!(whole.entries, failures(0..40).entries);
+    });
+}
+
+/// A ledger whose requests run on the emulator's runtime, whoever asks.
+struct OnRuntime<'a> {
+    ledger: DynamoLedger,
+    emulator: &'a Emulator,
+}
+
+impl Ledger for OnRuntime<'_> {
+    type Error = LedgerError;
+
+    async fn observe(&self, key: &LedgerKey, batch: &Batch) -> Result<SourceLedger, LedgerError> {
+        self.emulator.block_on(self.ledger.observe(key, batch))
+    }
+
+    async fn claim(
+        &self,
+        key: &LedgerKey,
+        mark: Mark,
+        now: Timestamp,
+    ) -> Result<Claim, LedgerError> {
+        self.emulator.block_on(self.ledger.claim(key, mark, now))
+    }
+
+    async fn mark(&self, key: &LedgerKey, mark: Mark, record: &Record) -> Result<(), LedgerError> {
+        self.emulator.block_on(self.ledger.mark(key, mark, record))
+    }
+}
+
+async fn create_table(client: &aws_sdk_dynamodb::Client, table: &str) {
+    let key = |name, kind| {
+        KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("a key")
+    };
+    let attribute = |name| {
+        AttributeDefinition::builder()
+            .attribute_name(name)
+            .attribute_type(ScalarAttributeType::S)
+            .build()
+            .expect("an attribute")
+    };
+    client
+        .create_table()
+        .table_name(table)
+        .billing_mode(BillingMode::PayPerRequest)
+        .key_schema(key("pk", KeyType::Hash))
+        .key_schema(key("sk", KeyType::Range))
+        .attribute_definitions(attribute("pk"))
+        .attribute_definitions(attribute("sk"))
+        .send()
+        .await
+        .expect("a table");
 }
 
 fn key() -> LedgerKey {

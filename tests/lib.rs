@@ -1,5 +1,7 @@
 //! What several test suites share: made-up calls, and a scan of files without the command around it.
 
+pub mod emulator;
+
 use std::error::Error;
 use std::fs::File;
 use std::io::{self, Write};

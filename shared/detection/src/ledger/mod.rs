@@ -98,3 +98,19 @@ pub trait Ledger {
         record: &Record,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
+
+impl<L: Ledger + Sync> Ledger for &L {
+    type Error = L::Error;
+
+    async fn observe(&self, key: &LedgerKey, batch: &Batch) -> Result<SourceLedger, L::Error> {
+        (**self).observe(key, batch).await
+    }
+
+    async fn claim(&self, key: &LedgerKey, mark: Mark, now: Timestamp) -> Result<Claim, L::Error> {
+        (**self).claim(key, mark, now).await
+    }
+
+    async fn mark(&self, key: &LedgerKey, mark: Mark, record: &Record) -> Result<(), L::Error> {
+        (**self).mark(key, mark, record).await
+    }
+}

@@ -1,0 +1,191 @@
+//! Decode to observe: what messages deliver becomes evidence, gathered by source.
+//!
+//! Promises that bad input costs no neighbour anything, whatever it does to a reader, and that
+//! memory is bounded by what ledgers keep and not by what is delivered.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use callerwatch_detection::activity::ApiActivity;
+use callerwatch_detection::intelligence::Intelligence;
+use callerwatch_detection::ledger::{Batch, Bounds};
+use callerwatch_detection::observe::{Observation, Observer};
+use callerwatch_detection::policy::Policy;
+use callerwatch_detection::sample;
+use callerwatch_detection::source::LedgerKey;
+use callerwatch_detection::timestamp::Timestamp;
+use callerwatch_sources::{Buffers, Event, Extent, ReadError, Reading, Rejected};
+
+/// How far ahead of now an event may be dated: one forged date would put all real evidence of its
+/// source past the horizon.
+const AHEAD_MAX_SECS: i64 = 15 * 60;
+/// Entries of one source gathered before they are reduced.
+const ENTRIES_MAX: usize = 4096;
+/// The same of samples.
+const SAMPLES_MAX: usize = 256;
+
+/// What calls are judged by.
+#[derive(Clone, Copy, Debug)]
+pub struct Judgement<'a> {
+    /// What is known of addresses.
+    pub intelligence: &'a Intelligence,
+    /// What the user wants.
+    pub policy: &'a Policy,
+    /// How much a ledger keeps.
+    pub bounds: Bounds,
+    /// The time now.
+    pub now: Timestamp,
+}
+
+/// What was met in an invocation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Calls read.
+    pub events: u64,
+    /// Those that are evidence.
+    pub evidence: u64,
+    /// Records that could not be read, or are dated ahead of now.
+    pub rejected: u64,
+    /// When the newest call happened.
+    pub newest: Option<Timestamp>,
+}
+
+/// Input that no retry can make readable. What else was in it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadInput {
+    /// What is wrong, in a few words; the same words for the same fault.
+    pub why: String,
+    /// How many records it is wrong with; none where the input as a whole ends or breaks.
+    pub records: u64,
+}
+
+/// Evidence by source, and which messages brought it.
+#[derive(Debug, Default)]
+pub struct Observed {
+    pub(crate) sources: HashMap<LedgerKey, Pending>,
+    /// What was met.
+    pub counts: Counts,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    pub(crate) batch: Batch,
+    /// The places of the messages in their invocation.
+    pub(crate) messages: BTreeSet<usize>,
+}
+
+/// Takes in what the messages of one invocation deliver.
+#[derive(Debug)]
+pub struct Intake<'a> {
+    judgement: Judgement<'a>,
+    observer: &'a mut Observer,
+    buffers: &'a mut Buffers,
+    observed: Observed,
+}
+
+impl<'a> Intake<'a> {
+    /// Begins an invocation. `observer` and `buffers` live as long as the function.
+    pub fn new(
+        judgement: Judgement<'a>,
+        observer: &'a mut Observer,
+        buffers: &'a mut Buffers,
+    ) -> Self {
+        Self { judgement, observer, buffers, observed: Observed::default() }
+    }
+
+    /// Reads what a message delivers: records in any form that [`callerwatch_sources::read`] knows,
+    /// plain or gzip. Says what of it can never be read.
+    pub fn read(&mut self, message: usize, input: &mut dyn Read) -> Vec<BadInput> {
+        self.read_with(message, &mut |buffers, sink| {
+            callerwatch_sources::read(input, buffers, sink)
+        })
+    }
+
+    #[expect(clippy::type_complexity, reason = "the shape of a reader, said once")]
+    fn read_with(
+        &mut self,
+        message: usize,
+        reader: &mut dyn FnMut(
+            &mut Buffers,
+            &mut dyn FnMut(Event<'_>),
+        ) -> Result<Extent, ReadError>,
+    ) -> Vec<BadInput> {
+        let mut rejected: BTreeMap<String, u64> = BTreeMap::new();
+        let Self { judgement, observer, buffers, observed } = self;
+        // What a reader had handed over when it panicked is as sound as if it had gone on.
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            reader(buffers, &mut |event| match event {
+                Event::Reading(Reading::Activity(activity)) => {
+                    observed.counts.events += 1;
+                    if is_ahead(&activity, judgement.now) {
+                        let why = "dated more than 15 minutes ahead".to_owned();
+                        *rejected.entry(why).or_default() += 1;
+                        return;
+                    }
+                    observed.counts.newest = observed.counts.newest.max(activity.time);
+                    let observation = observer.observe(
+                        &activity,
+                        judgement.intelligence,
+                        judgement.policy,
+                        Some(judgement.now),
+                    );
+                    if let Some(observation) = observation {
+                        observed.add(observation, message, &judgement.bounds);
+                    }
+                }
+                Event::Reading(Reading::NotACall { .. }) => {}
+                Event::Rejected(Rejected { why, .. }) => {
+                    *rejected.entry(why.to_string()).or_default() += 1;
+                }
+            })
+        }));
+        self.observed.counts.rejected += rejected.values().sum::<u64>();
+        let mut bad: Vec<BadInput> =
+            rejected.into_iter().map(|(why, records)| BadInput { why, records }).collect();
+        let whole = match result {
+            Ok(Ok(_)) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => {
+                *self.buffers = Buffers::new();
+                Some("a reader failed unexpectedly".to_owned())
+            }
+        };
+        bad.extend(whole.map(|why| BadInput { why, records: 0 }));
+        bad
+    }
+
+    /// Ends the intake.
+    pub fn finish(self) -> Observed {
+        self.observed
+    }
+}
+
+fn is_ahead(activity: &ApiActivity<'_>, now: Timestamp) -> bool {
+    activity.time.is_some_and(|time| time > now.plus_secs(AHEAD_MAX_SECS))
+}
+
+impl Observed {
+    fn add(&mut self, observation: Observation, message: usize, bounds: &Bounds) {
+        let Observation { key, call, seen } = observation;
+        self.counts.evidence += u64::from(call.is_some());
+        let pending = self.sources.entry(key).or_default();
+        pending.messages.insert(message);
+        let Batch { entries, samples } = &mut pending.batch;
+        entries.extend(seen);
+        if let Some((entry, sample)) = call {
+            entries.push(entry);
+            samples.push(sample);
+        }
+        if entries.len() >= ENTRIES_MAX {
+            let reduced = bounds.reduce(entries.iter().copied());
+            // Evidence that fills its bounds is looked at less often, or it would be all the time.
+            if reduced.len() < ENTRIES_MAX / 2 || entries.len() >= 4 * ENTRIES_MAX {
+                *entries = reduced.into_iter().collect();
+            }
+        }
+        if samples.len() >= SAMPLES_MAX {
+            sample::keep_best(samples);
+        }
+    }
+}
