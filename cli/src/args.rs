@@ -31,6 +31,29 @@ pub(crate) enum Command {
         /// The policy file (TOML).
         file: PathBuf,
     },
+    /// Send a made-up incident through a deployed stack and wait for its alert.
+    ///
+    /// Region and credentials are found where every AWS tool finds them. Exit status: 0 when the
+    /// alert was announced, 2 when it was not.
+    #[cfg(feature = "aws")]
+    TestAlert(TestAlertOptions),
+}
+
+#[cfg(feature = "aws")]
+#[derive(Args, Debug)]
+pub(crate) struct TestAlertOptions {
+    /// The stack's table: its output `TableName`.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: String,
+    /// The event bus that the stack's rules are on.
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) bus: String,
+    /// The source of made-up events that the stack admits: its parameter `TestEventSource`.
+    #[arg(long, value_name = "NAME", default_value = "callerwatch.test")]
+    pub(crate) event_source: String,
+    /// How many seconds to wait for the alert.
+    #[arg(long, value_name = "N", default_value_t = 120)]
+    pub(crate) wait_secs: u64,
 }
 
 #[derive(Args, Debug)]

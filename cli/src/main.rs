@@ -5,6 +5,8 @@ mod check_policy;
 mod report;
 mod scan;
 mod setup;
+#[cfg(feature = "aws")]
+mod test_alert;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -20,6 +22,8 @@ fn main() -> ExitCode {
     let result = match Options::parse().command {
         Command::Scan(options) => scan::run(&options),
         Command::CheckPolicy { file } => check_policy::run(&file),
+        #[cfg(feature = "aws")]
+        Command::TestAlert(options) => test_alert::run(&options),
     };
     match result {
         Ok(status) => ExitCode::from(status),

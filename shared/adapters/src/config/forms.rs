@@ -1,0 +1,96 @@
+//! The forms of the values that an environment has: what AWS takes for a name of each kind.
+//!
+//! A value without its form is told at cold start, and not by the first request that fails.
+
+use std::fmt;
+
+use tracing::Level;
+
+/// A name that has the form that AWS gives to its kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name(String);
+
+/// A number of days; at least 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Days(u32);
+
+pub(super) fn table(text: &str) -> Option<Name> {
+    let is_name = (3..=255).contains(&text.len()) && text.chars().all(|c| is_word(c) || c == '.');
+    is_name.then(|| Name(text.to_owned()))
+}
+
+/// A FIFO topic, whose name ends in `.fifo`, would want an order that alerts do not have.
+pub(super) fn topic(text: &str) -> Option<Name> {
+    let mut parts = text.split(':');
+    let mut next = || parts.next().unwrap_or_default();
+    let (arn, partition, service, region) = (next(), next(), next(), next());
+    let (account, name) = (next(), next());
+    let is_topic = arn == "arn"
+        && partition.starts_with("aws")
+        && partition.chars().all(is_word)
+        && service == "sns"
+        && !region.is_empty()
+        && region.chars().all(is_word)
+        && account.len() == 12
+        && account.chars().all(|c| c.is_ascii_digit())
+        && (1..=256).contains(&name.len())
+        && name.chars().all(is_word)
+        && parts.next().is_none();
+    is_topic.then(|| Name(text.to_owned()))
+}
+
+pub(super) fn bucket(text: &str) -> Option<Name> {
+    let is_lower = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_name = (3..=63).contains(&text.len())
+        && text.starts_with(is_lower)
+        && text.ends_with(is_lower)
+        && text.chars().all(|c| is_lower(c) || c == '-' || c == '.');
+    is_name.then(|| Name(text.to_owned()))
+}
+
+pub(super) fn key(text: &str) -> Option<Name> {
+    let is_key = text.len() <= 1024
+        && !text.starts_with('/')
+        && !text.ends_with('/')
+        && !text.contains(char::is_control);
+    is_key.then(|| Name(text.to_owned()))
+}
+
+pub(super) fn days<const MAX: u32>(text: &str) -> Option<Days> {
+    text.parse().ok().filter(|days| (1..=MAX).contains(days)).map(Days)
+}
+
+pub(super) fn level(text: &str) -> Option<Level> {
+    // A number would be taken too, and nobody knows what it means.
+    text.parse().ok().filter(|_| text.chars().all(|c| c.is_ascii_alphabetic()))
+}
+
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '-' || c == '_'
+}
+
+impl Name {
+    /// It, as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<Name> for String {
+    fn from(name: Name) -> Self {
+        name.0
+    }
+}
+
+impl Days {
+    /// How many.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}

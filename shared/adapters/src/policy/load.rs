@@ -1,0 +1,202 @@
+//! Reads the policy and the lists it names from the state bucket.
+//!
+//! Promises all faults of the file and of its lists together, with what could be understood, and
+//! the versions of all that was looked at, so that a change of any of it is noticed.
+
+use bytes::Bytes;
+use callerwatch_detection::intelligence::Intelligence;
+use callerwatch_detection::policy::{Policy, PolicyErrors, PolicyList};
+use futures_util::stream::{self, StreamExt};
+
+use super::Loaded;
+use crate::objects::{FetchError, InputFault, Objects};
+
+/// What the table can remember.
+const POLICY_MAX_BYTES: u64 = 256 * 1024;
+const LIST_MAX_BYTES: u64 = 64 << 20;
+const LISTS_MAX: usize = 32;
+const AT_ONCE: usize = 8;
+
+/// Where the policy is.
+#[derive(Debug)]
+pub(super) struct Loader {
+    policies: Objects,
+    lists: Objects,
+    bucket: String,
+    key: String,
+}
+
+/// What was found.
+pub(super) struct Candidate {
+    /// As far as it was understood.
+    pub(super) loaded: Loaded,
+    /// All that is wrong with it.
+    pub(super) errors: PolicyErrors,
+    /// Of the policy and of its lists.
+    pub(super) versions: Versions,
+}
+
+/// Keys and their versions; none where there was no object.
+#[derive(Debug, Default)]
+pub(super) struct Versions(Vec<(String, Option<String>)>);
+
+impl Loader {
+    pub(super) fn new(client: aws_sdk_s3::Client, bucket: String, key: String) -> Self {
+        let policies = Objects::bounded(client.clone(), POLICY_MAX_BYTES);
+        let lists = Objects::bounded(client, LIST_MAX_BYTES);
+        Self { policies, lists, bucket, key }
+    }
+
+    /// Whether anything is another than when it was looked at.
+    pub(super) async fn has_changed(&self, versions: &Versions) -> Result<bool, FetchError> {
+        let mut changes = stream::iter(&versions.0)
+            .map(
+                async |(key, version)| Ok(self.policies.etag(&self.bucket, key).await? != *version),
+            )
+            .buffer_unordered(AT_ONCE);
+        while let Some(has_changed) = changes.next().await {
+            if has_changed? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads the policy as it is now. Where there is none, the defaults hold.
+    pub(super) async fn newest(&self) -> Result<Candidate, FetchError> {
+        let (version, content) = fetch(&self.policies, &self.bucket, &self.key).await?;
+        let mut errors = PolicyErrors::default();
+        let text = match content {
+            Ok(bytes) => String::from_utf8(bytes.into()).unwrap_or_else(|_| {
+                errors.push(1, "the file is not UTF-8");
+                String::new()
+            }),
+            Err(InputFault::NotFound) => String::new(),
+            Err(fault) => {
+                errors.push(1, fault.to_string());
+                String::new()
+            }
+        };
+        let etag = version.clone().unwrap_or_default();
+        let mut candidate = self.judge(text, etag, &[]).await?;
+        for fault in errors.iter() {
+            candidate.errors.push(fault.line, &fault.message);
+        }
+        candidate.versions.0.push((self.key.clone(), version));
+        Ok(candidate)
+    }
+
+    /// Reads a policy that was good, with what can still be read of its lists.
+    pub(super) async fn remembered(
+        &self,
+        text: String,
+        etag: String,
+    ) -> Result<Loaded, FetchError> {
+        let candidate = self.judge(text, etag, &[]).await?;
+        let lines: Vec<usize> = candidate.errors.iter().map(|fault| fault.line).collect();
+        if lines.is_empty() {
+            return Ok(candidate.loaded);
+        }
+        // A list that fails takes with it what was gathered before it, so this begins anew.
+        let Loaded { text, etag, .. } = candidate.loaded;
+        Ok(self.judge(text, etag, &lines).await?.loaded)
+    }
+
+    /// Reads a text and its lists, but for those of some lines.
+    async fn judge(
+        &self,
+        text: String,
+        etag: String,
+        without: &[usize],
+    ) -> Result<Candidate, FetchError> {
+        let (policy, mut errors) = Policy::read(&text);
+        let mut builder = Intelligence::builder();
+        let mut versions = Versions::default();
+        for (index, list) in policy.lists().iter().enumerate() {
+            let PolicyList { path, category, name, column, line } = list;
+            if without.contains(line) {
+                continue;
+            }
+            if index >= LISTS_MAX {
+                errors.push(*line, format!("a deployed policy may have {LISTS_MAX} lists"));
+                break;
+            }
+            let key = match key_of(&self.key, path) {
+                Ok(key) => key,
+                Err(fault) => {
+                    errors.push(*line, fault);
+                    continue;
+                }
+            };
+            let (version, content) = fetch(&self.lists, &self.bucket, &key).await?;
+            let added = content.map_err(|fault| format!("cannot read the list `{name}`: {fault}"));
+            let added = added.and_then(|bytes| {
+                let taken = std::mem::take(&mut builder);
+                taken
+                    .list_with_column(name, *category, &bytes, column.as_deref())
+                    .map_err(|error| error.to_string())
+            });
+            match added {
+                Ok(with_list) => builder = with_list,
+                Err(message) => errors.push(*line, message),
+            }
+            versions.0.push((key, version));
+        }
+        let loaded = Loaded { policy, intelligence: builder.build(), etag, text };
+        Ok(Candidate { loaded, errors: errors.in_file(&self.key), versions })
+    }
+}
+
+/// The version of an object, and what is in it.
+async fn fetch(
+    objects: &Objects,
+    bucket: &str,
+    key: &str,
+) -> Result<(Option<String>, Result<Bytes, InputFault>), FetchError> {
+    match objects.fetch_with_etag(bucket, key, None).await {
+        Ok(object) => Ok((Some(object.etag), Ok(object.bytes))),
+        Err(FetchError::Input { fault: InputFault::NotFound, .. }) => {
+            Ok((None, Err(InputFault::NotFound)))
+        }
+        Err(FetchError::Input { fault, .. }) => Ok((objects.etag(bucket, key).await?, Err(fault))),
+        Err(world) => Err(world),
+    }
+}
+
+/// The key of a list, which is named relative to the key of its policy.
+fn key_of(policy_key: &str, path: &str) -> Result<String, &'static str> {
+    if path.starts_with('/') {
+        return Err("the path of a list is relative to the policy's key, and begins with no slash");
+    }
+    let folder = policy_key.rsplit_once('/').map(|(folder, _)| folder);
+    let mut segments: Vec<&str> = folder.into_iter().flat_map(|it| it.split('/')).collect();
+    for segment in path.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." if segments.pop().is_some() => {}
+            ".." => return Err("the path of the list leads out of the bucket"),
+            name => segments.push(name),
+        }
+    }
+    Ok(segments.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_lie_beside_their_policy() {
+        for (policy, path, expected) in [
+            ("policy.toml", "tor.txt", "tor.txt"),
+            ("policy.toml", "./lists//tor.txt", "lists/tor.txt"),
+            ("a/b/policy.toml", "tor.txt", "a/b/tor.txt"),
+            ("a/b/policy.toml", "../tor.txt", "a/tor.txt"),
+            ("a/b/policy.toml", "../../tor.txt", "tor.txt"),
+        ] {
+            assert_eq!(key_of(policy, path).unwrap(), expected, "{policy} {path}");
+        }
+        assert!(key_of("policy.toml", "/etc/tor.txt").is_err());
+        assert!(key_of("a/policy.toml", "../../tor.txt").is_err());
+    }
+}

@@ -1,0 +1,1 @@
+"""A deployment of the template, from an event to its alert."""

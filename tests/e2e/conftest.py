@@ -1,0 +1,75 @@
+"""One emulator behind one proxy; each test that deploys does so in an account of its own."""
+
+import itertools
+import os
+import pathlib
+from typing import Callable, Iterator
+
+import pytest
+from emulator import CODE, Emulator, wait_for
+
+from .deployment import Deployment
+from .proxy import Proxy
+from .scan import CALLERWATCH
+
+# Another bootstrap than that of `make dev-bootstrap`, where one is named.
+BOOTSTRAP = pathlib.Path(os.environ.get("CALLERWATCH_CODE", CODE))
+ACCOUNTS = itertools.count(100_000_000_001)
+
+Deploy = Callable[..., Deployment]
+
+
+@pytest.fixture(scope="session")
+def proxy() -> Iterator[Proxy]:
+    proxy = Proxy()
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture(scope="session")
+def emulator(proxy: Proxy) -> Iterator[Emulator]:
+    environment = {"AWS_ENDPOINT_URL_DYNAMODB": proxy.url, "AWS_ENDPOINT_URL_SNS": proxy.url}
+    with Emulator(environment=environment) as emulator:
+        proxy.upstream = emulator.url
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def built() -> pathlib.Path:
+    """The folder of the bootstrap; beside it, the command that is the reference."""
+    for file in (BOOTSTRAP / "bootstrap", CALLERWATCH):
+        assert file.is_file(), f"{file} is not built: make dev-bootstrap"
+    return BOOTSTRAP
+
+
+@pytest.fixture(scope="session")
+def deploy(emulator: Emulator, proxy: Proxy, built: pathlib.Path) -> Deploy:
+    """Deploys into an account that nobody had before, with the bucket of a trail where it is told."""
+
+    def deploy(*, with_trail: bool = False) -> Deployment:
+        account = str(next(ACCOUNTS))
+        parameters = {}
+        trail = None
+        if with_trail:
+            trail = f"trail-{account}"
+            emulator.client("s3", account).create_bucket(Bucket=trail)
+            parameters = {"TrailBucketName": trail, "TrailDelivery": "s3"}
+        stack = emulator.deploy(parameters=parameters, code=built, account=account)
+        deployment = Deployment(emulator, proxy, stack, trail)
+        if trail:
+            stack.client("s3").put_bucket_notification_configuration(
+                Bucket=trail,
+                NotificationConfiguration={
+                    "QueueConfigurations": [
+                        {
+                            "QueueArn": deployment.arn_of(deployment.queue),
+                            "Events": ["s3:ObjectCreated:*"],
+                        }
+                    ]
+                },
+            )
+            # S3 says so in a test event.
+            wait_for("the queue to be idle", deployment.is_idle)
+        return deployment
+
+    return deploy

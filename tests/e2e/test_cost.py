@@ -1,0 +1,101 @@
+"""What it costs, counted from the requests that the function really makes."""
+
+import collections
+
+import pytest
+from emulator import wait_for
+
+from . import events
+from .conftest import Deploy
+from .deployment import Deployment, bodies
+from .proxy import READS, Proxy, Request
+from .scan import detections
+
+# What a queue hands over at once by the template's default.
+BATCH = 100
+
+
+@pytest.fixture(scope="module")
+def deployment(deploy: Deploy) -> Deployment:
+    deployment = deploy()
+    # The first invocation reads the policy.
+    assert deployment.invoke_batch(bodies(events.ordinary("203.0.113.1", "alice", 1))) == []
+    return deployment
+
+
+def requests(proxy: Proxy, deployment: Deployment) -> list[Request]:
+    """Those to DynamoDB, but those that look after the policy."""
+    told = proxy.counted(deployment.account)
+    return [it for it in told if it.service == "dynamodb" and it.key != "policy"]
+
+
+def assert_lean(told: list[Request]) -> None:
+    """No reads, no scans, no transactions."""
+    operations = collections.Counter(it.operation for it in told)
+    assert not READS & operations.keys(), operations
+    assert not [it for it in operations if "Transact" in it or "Batch" in it], operations
+
+
+def test_one_write_for_each_source_in_a_batch(proxy: Proxy, deployment: Deployment) -> None:
+    records = [
+        record
+        for number in range(20)
+        for record in events.denials(f"198.51.100.{number}", "mallory", 4)
+    ]
+    proxy.count(deployment.account)
+    assert deployment.invoke_batch(bodies(records)) == []
+    told = requests(proxy, deployment)
+    assert_lean(told)
+    assert collections.Counter(it.key for it in told) == {
+        f"source#198.51.100.{number}": 1 for number in range(20)
+    }
+    # The same again is nothing new.
+    proxy.count(deployment.account)
+    assert deployment.invoke_batch(bodies(records)) == []
+    assert requests(proxy, deployment) == []
+
+
+def test_ordinary_calls_cost_one_write_a_principal_and_day(
+    proxy: Proxy, deployment: Deployment
+) -> None:
+    proxy.count(deployment.account)
+    for _ in range(3):
+        calls = events.ordinary("203.0.113.5", "alice", 50) + events.ordinary("203.0.113.5", "bob", 50)
+        assert deployment.invoke_batch(bodies(calls)) == []
+    told = requests(proxy, deployment)
+    assert_lean(told)
+    print(f"300 ordinary calls of 2 principals: {len(told)} writes")
+    assert len(told) <= 2
+
+
+def test_an_announcement_costs_three_writes(proxy: Proxy, deployment: Deployment) -> None:
+    proxy.count(deployment.account)
+    assert deployment.invoke_batch(bodies(events.failures("203.0.113.6", "alice", 12))) == []
+    told = requests(proxy, deployment)
+    assert_lean(told)
+    print(f"12 failures and their alert: {len(told)} writes")
+    assert len(told) <= 1 + 3
+
+
+def test_a_hundred_thousand_failing_calls(proxy: Proxy, deployment: Deployment) -> None:
+    """Within an hour, by batches as a queue hands them over."""
+    count, address = 100_000, "203.0.113.7"
+    proxy.count(deployment.account, weigh=True)
+    for start in range(0, count, BATCH):
+        calls = [
+            events.sign_in(address, "alice", 3600 * n / count, succeeds=False)
+            for n in range(start, start + BATCH)
+        ]
+        assert deployment.invoke_batch(bodies(calls)) == []
+    told = requests(proxy, deployment)
+    assert_lean(told)
+    units = sum(it.units for it in told)
+    print(f"{count} failing calls from one address: {units} write units, {len(told)} writes")
+    assert 0 < units < 300
+    # And a success is not hidden by them.
+    deployment.forget_announcements()
+    inbox = deployment.inbox()
+    deployment.put([events.sign_in(address, "alice", 3601, succeeds=True)])
+    (alert,) = wait_for("the alert", inbox.alerts)
+    assert detections(alert) == {"login-failures", "login-after-failures"}
+    assert alert["unmapped"]["count_is_at_least"]
