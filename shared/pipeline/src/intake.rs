@@ -189,3 +189,91 @@ impl Observed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use callerwatch_detection::activity::{Actor, ActorKind, Cloud, Outcome};
+    use callerwatch_detection::source::Source;
+
+    use super::*;
+
+    fn failed_sign_in(n: u32, now: Timestamp) -> ApiActivity<'static> {
+        ApiActivity {
+            cloud: Cloud::Aws,
+            uid: format!("event-{n}").into(),
+            time: Some(now),
+            account: Some("111111111111".into()),
+            region: None,
+            source: Source::from_address("203.0.113.7".to_owned(), "vpce-1"),
+            actor: Actor {
+                kind: ActorKind::User,
+                uid: Some(format!("user-{n}").into()),
+                name: None,
+            },
+            service: "signin".into(),
+            operation: "ConsoleLogin".into(),
+            resource: None,
+            user_agent: None,
+            mfa: None,
+            outcome: Outcome::LoginFailed,
+            status_code: None,
+            read_only: false,
+            console_session: false,
+        }
+    }
+
+    /// Takes in what `act` does with an intake at `now`.
+    fn taken_in(now: Timestamp, act: impl FnOnce(&mut Intake<'_>)) -> Observed {
+        let (intelligence, policy) = (Intelligence::default(), Policy::default());
+        let (intelligence, policy) = (&intelligence, &policy);
+        let judgement = Judgement { intelligence, policy, bounds: Bounds::default(), now };
+        let (mut observer, mut buffers) = (Observer::default(), Buffers::new());
+        let mut intake = Intake::new(judgement, &mut observer, &mut buffers);
+        act(&mut intake);
+        intake.finish()
+    }
+
+    #[test]
+    fn a_reader_that_panics_is_bad_input_and_harms_nobody() {
+        let now = Timestamp::from_millis(1_772_438_400_000).unwrap();
+        let read = |n: u32, panics: bool| {
+            move |_: &mut Buffers, sink: &mut dyn FnMut(Event<'_>)| {
+                sink(Event::Reading(Reading::Activity(failed_sign_in(n, now))));
+                assert!(!panics, "this record broke the reader");
+                Ok(Extent::default())
+            }
+        };
+        let observed = taken_in(now, |intake| {
+            assert_eq!(intake.read_with(0, &mut read(0, false)), []);
+            let why = "a reader failed unexpectedly".to_owned();
+            assert_eq!(intake.read_with(1, &mut read(1, true)), [BadInput { why, records: 0 }]);
+            assert_eq!(intake.read_with(2, &mut read(2, false)), []);
+        });
+        // What it had read before counts.
+        assert_eq!((observed.counts.events, observed.counts.evidence), (3, 3));
+        let [pending] = observed.sources.values().collect::<Vec<_>>()[..] else {
+            panic!("one source")
+        };
+        assert_eq!(pending.messages, BTreeSet::from([0, 1, 2]));
+        assert_eq!(pending.batch.entries.len(), 3);
+    }
+
+    #[test]
+    fn a_flood_is_held_in_bounded_memory() {
+        let now = Timestamp::from_millis(1_772_438_400_000).unwrap();
+        let observed = taken_in(now, |intake| {
+            let mut flood = |_: &mut Buffers, sink: &mut dyn FnMut(Event<'_>)| {
+                for n in 0..50_000 {
+                    sink(Event::Reading(Reading::Activity(failed_sign_in(n, now))));
+                }
+                Ok(Extent::default())
+            };
+            assert_eq!(intake.read_with(0, &mut flood), []);
+        });
+        assert_eq!(observed.counts.evidence, 50_000);
+        for Pending { batch: Batch { entries, samples }, .. } in observed.sources.values() {
+            assert!(entries.len() < 4 * ENTRIES_MAX, "{} entries", entries.len());
+            assert!(samples.len() < SAMPLES_MAX, "{} samples", samples.len());
+        }
+    }
+}
