@@ -10,7 +10,6 @@ import signal
 import threading
 from typing import Any, Iterable
 
-import botocore.exceptions
 from emulator import Emulator, Stack, wait_for
 
 from .events import Record, detail_type, envelope

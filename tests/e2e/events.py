@@ -31,18 +31,22 @@ RECONNAISSANCE = [
 ]
 
 
-def noon() -> datetime.datetime:
-    """Noon of yesterday."""
+def noon_of_yesterday() -> datetime.datetime:
+    """When it began."""
     today = datetime.datetime.now(datetime.UTC).date()
     day = today - datetime.timedelta(days=1)
     return datetime.datetime.combine(day, datetime.time(12), datetime.UTC)
+
+
+# Said once, or a run past midnight would tell of two days.
+NOON = noon_of_yesterday()
 
 
 def record(
     address: str, who: str, secs: float, service: str, operation: str, **fields: Any
 ) -> Record:
     """A call, so many seconds after noon."""
-    time = noon() + datetime.timedelta(seconds=secs)
+    time = NOON + datetime.timedelta(seconds=secs)
     name = f"{time:%F}/{address}/{who}/{secs}/{operation}/{sorted(fields)}"
     return {
         "eventVersion": "1.11",
