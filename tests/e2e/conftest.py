@@ -44,7 +44,7 @@ def built() -> pathlib.Path:
 
 @pytest.fixture(scope="session")
 def deploy(emulator: Emulator, proxy: Proxy, built: pathlib.Path) -> Deploy:
-    """Deploys into an account that nobody had before, with the bucket of a trail where it is told."""
+    """Deploys into an account of its own, with the bucket of a trail where it is asked for."""
 
     def deploy(*, with_trail: bool = False) -> Deployment:
         account = str(next(ACCOUNTS))

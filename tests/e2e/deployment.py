@@ -54,9 +54,8 @@ class Inbox:
     def alerts(self) -> list[dict[str, Any]]:
         """The findings received so far."""
         self.read()
-        return [
-            json.loads(told) for told, values in self.received if values["detection"] != "policy-change"
-        ]
+        is_alert = lambda values: values["detection"] != "policy-change"  # noqa: E731
+        return [json.loads(told) for told, values in self.received if is_alert(values)]
 
     def newest(self) -> dict[str, dict[str, Any]]:
         """The newest finding of each uid."""

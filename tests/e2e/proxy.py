@@ -40,8 +40,8 @@ class Fault:
     """What happens to a share of the requests of a service."""
 
     service: str
-    # throttle: refused; error: the service fails; reset: no answer; delay: a late one; lost: what was
-    # asked is done, and no answer.
+    # throttle: refused; error: the service fails; reset: no answer; delay: a late one; lost: what
+    # was asked is done, and no answer.
     kind: str
     share: float = 1.0
     # At most so many times.
@@ -205,8 +205,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         """Answers as a service does that has too much to do, or fails."""
         is_throttle = kind == "throttle"
         if service == "dynamodb":
-            code = "ProvisionedThroughputExceededException" if is_throttle else "InternalServerError"
-            body = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": kind})
+            throttled = "ProvisionedThroughputExceededException"
+            code = throttled if is_throttle else "InternalServerError"
+            kind_of_error = f"com.amazonaws.dynamodb.v20120810#{code}"
+            body = json.dumps({"__type": kind_of_error, "message": kind})
             headers = [("Content-Type", "application/x-amz-json-1.0")]
             self.reply(400 if is_throttle else 500, headers, body.encode())
             return

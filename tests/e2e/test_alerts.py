@@ -69,8 +69,11 @@ def test_each_detection(
     records = events.incident(detection, ADDRESSES[detection])
     ((uid, expected),) = reference(records).items()
     deployment.put(records)
-    final = lambda: any(it["severity"] == expected["severity"] for it in told_of(inbox, uid))  # noqa: E731
-    wait_for(f"an alert of {detection} as grave as in a scan", final)
+
+    def is_final() -> bool:
+        return any(it["severity"] == expected["severity"] for it in told_of(inbox, uid))
+
+    wait_for(f"an alert of {detection} as grave as in a scan", is_final)
     deployment.wait_until_idle()
     alert = told_of(inbox, uid)[-1]
     assert alert["finding_info"]["analytic"]["uid"] in detections(expected)
@@ -107,10 +110,7 @@ def test_a_filter_on_severity(
 def test_amended_and_not_repeated(deployment: Deployment, inbox: Inbox) -> None:
     address = "203.0.113.40"
     deployment.put(events.failures(address, "alice", 12))
-    (uid,) = [
-        uid
-        for uid, it in wait_for("the alert", lambda: of_address(inbox, address)).items()
-    ]
+    (uid,) = wait_for("the alert", lambda: of_address(inbox, address))
     deployment.wait_until_idle()
     before = len(told_of(inbox, uid))
     deployment.put(events.failures(address, "alice", 24))
@@ -127,8 +127,11 @@ def test_told_again_when_it_gets_worse(deployment: Deployment, inbox: Inbox) -> 
     ((uid, mild),) = wait_for("the alert", lambda: of_address(inbox, address)).items()
     deployment.wait_until_idle()
     deployment.put([events.privileged(address, "mallory", 300)])
-    rise = lambda: [it for it in told_of(inbox, uid) if it["severity_id"] > mild["severity_id"]]  # noqa: E731
-    (worse,) = wait_for("the rise", rise)
+
+    def risen() -> list[dict[str, Any]]:
+        return [it for it in told_of(inbox, uid) if it["severity_id"] > mild["severity_id"]]
+
+    (worse,) = wait_for("the rise", risen)
     assert (mild["activity_name"], worse["activity_name"]) == ("Create", "Update")
     assert worse["finding_info"]["analytic"]["uid"] == "success-after-denials"
     assert len(told_of(inbox, uid)) == 2

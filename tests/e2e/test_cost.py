@@ -60,7 +60,10 @@ def test_ordinary_calls_cost_one_write_a_principal_and_day(
 ) -> None:
     proxy.count(deployment.account)
     for _ in range(3):
-        calls = events.ordinary("203.0.113.5", "alice", 50) + events.ordinary("203.0.113.5", "bob", 50)
+        calls = [
+            *events.ordinary("203.0.113.5", "alice", 50),
+            *events.ordinary("203.0.113.5", "bob", 50),
+        ]
         assert deployment.invoke_batch(bodies(calls)) == []
     told = requests(proxy, deployment)
     assert_lean(told)

@@ -124,7 +124,7 @@ impl Bounds {
     /// What is known already is not. Neither is one more call in the middle of a flood: of a cloud
     /// and kind, where the same five minutes hold the newest entries already, and as many of this
     /// principal as are ever counted of one, and its operation. So a flood of any size costs a few
-    /// writes each five minutes.
+    /// writes each five minutes and warm function: each knows only what it was answered.
     pub fn news(&self, known: &[Entry], batch: &[Entry]) -> Vec<Entry> {
         let mut flood = Flood::default();
         let mut held: BTreeSet<Entry> = known.iter().copied().collect();
