@@ -1,9 +1,12 @@
 //! The contract of a ledger, run on every implementation there is.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
+    ScalarAttributeType,
 };
 use callerwatch_adapters::ledger::{DynamoLedger, LedgerError};
 use callerwatch_detection::activity::Outcome;
@@ -82,6 +85,52 @@ fn dynamodb_at_once() {
         assert_eq!(granted.count(), 1);
         let whole = make().observe(&key, &Batch::default()).await.expect("observe");
         assert_eq!(whole.entries, failures(0..40).entries);
+    });
+}
+
+/// An item that has no room gives up its oldest for what comes, however much comes at once.
+#[test]
+fn dynamodb_full() {
+    let Some(emulator) = Emulator::start() else { return };
+    let client = aws_sdk_dynamodb::Client::new(&emulator.config());
+    let bounds = Bounds { newest: 20_000, turns: 20_000, ..Bounds::default() };
+    emulator.block_on(async {
+        create_table(&client, "full").await;
+        let ledger = DynamoLedger::new(client.clone(), "full", bounds, 3, 90);
+        let old = failures(0..8_000);
+        ledger.observe(&key(), &old).await.expect("observe");
+        let new = failures(10_000..21_000);
+        let answer = ledger.observe(&key(), &new).await.expect("observe");
+        let all: Vec<_> = old.entries.iter().chain(&new.entries).copied().collect();
+        assert_eq!(BTreeSet::from_iter(answer.entries), BTreeSet::from_iter(all));
+        assert_eq!(ledger.take_full(), 0);
+        let stored = ledger.observe(&key(), &Batch::default()).await.expect("observe").entries;
+        assert!(stored.len() > 1_000, "{} entries", stored.len());
+        let newest = &new.entries[new.entries.len() - 1_000..];
+        assert!(newest.iter().all(|entry| stored.contains(entry)));
+    });
+}
+
+/// What another version wrote is not taken away to make room; evidence that finds none is answered
+/// with and told, and the next is tried again.
+#[test]
+fn dynamodb_without_room() {
+    let Some(emulator) = Emulator::start() else { return };
+    let client = aws_sdk_dynamodb::Client::new(&emulator.config());
+    emulator.block_on(async {
+        create_table(&client, "no-room").await;
+        let pk = AttributeValue::S(format!("source#{}", key()));
+        let filler = AttributeValue::B(Blob::new(vec![0; 409_000]));
+        let put = client.put_item().table_name("no-room").item("pk", pk);
+        let put = put.item("sk", AttributeValue::S("ledger".to_owned())).item("other", filler);
+        put.send().await.expect("put");
+        let ledger = DynamoLedger::new(client.clone(), "no-room", Bounds::default(), 3, 90);
+        let batch = failures(0..40);
+        let answer = ledger.observe(&key(), &batch).await.expect("observe");
+        assert_eq!(answer.entries, batch.entries);
+        assert_eq!((ledger.take_full(), ledger.take_full()), (1, 0));
+        let stored = ledger.observe(&key(), &Batch::default()).await.expect("observe");
+        assert_eq!(stored, SourceLedger::default());
     });
 }
 

@@ -8,13 +8,14 @@
 mod alert;
 mod item;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use callerwatch_detection::evidence::Entry;
 use callerwatch_detection::ledger::{Batch, Bounds, Claim, Ledger, Mark, Record, SourceLedger};
 use callerwatch_detection::sample::{self, SAMPLES_PER_DAY};
 use callerwatch_detection::source::LedgerKey;
@@ -117,12 +118,11 @@ impl DynamoLedger {
         }
     }
 
-    /// Takes away what the bounds would drop. Failing costs nothing but room: the next write tries
+    /// Takes away what is not to be kept. Failing costs nothing but room: the next write tries
     /// again.
-    async fn trim(&self, key: &LedgerKey, whole: &SourceLedger, bounds: &Bounds) {
-        let kept = bounds.reduce(whole.entries.iter().copied());
+    async fn trim(&self, key: &LedgerKey, whole: &SourceLedger, kept: &BTreeSet<Entry>) {
         let mut kept_samples = whole.samples.clone();
-        bounds.reduce_samples(&mut kept_samples, &whole.entries);
+        self.bounds.reduce_samples(&mut kept_samples, &whole.entries);
         sample::keep_best(&mut kept_samples);
         let dropped: Vec<_> = whole.entries.iter().filter(|it| !kept.contains(it)).collect();
         let dropped_samples: Vec<_> =
@@ -148,16 +148,23 @@ impl DynamoLedger {
     }
 
     /// Makes room in an item that is too large for all that its bounds allow: evidence of many
-    /// kinds, clouds and days at once. Answers with what was in it.
-    async fn make_room(&self, key: &LedgerKey) -> Result<SourceLedger, LedgerError> {
+    /// kinds, clouds and days at once. Answers with what was in it, and leaves of the batch what is
+    /// to be kept of both.
+    async fn make_room(
+        &self,
+        key: &LedgerKey,
+        batch: &mut Batch,
+    ) -> Result<SourceLedger, LedgerError> {
         let whole = item::decode(&self.read(key).await?);
+        let both = || whole.entries.iter().chain(&batch.entries).copied();
         let mut bounds = self.bounds.halved();
-        while item::bytes(&bounds.reduce(whole.entries.iter().copied())) > ITEM_MAX_BYTES / 2
-            && bounds != bounds.halved()
-        {
+        let mut kept = bounds.reduce(both());
+        while item::bytes(&kept) > ITEM_MAX_BYTES / 2 && bounds != bounds.halved() {
             bounds = bounds.halved();
+            kept = bounds.reduce(both());
         }
-        self.trim(key, &whole, &bounds).await;
+        batch.entries.retain(|entry| kept.contains(entry));
+        self.trim(key, &whole, &kept).await;
         Ok(whole)
     }
 }
@@ -177,17 +184,21 @@ impl Ledger for DynamoLedger {
         let mut whole = if let Some(item) = self.add(key, &batch).await? {
             item::decode(&item)
         } else {
-            let mut before = self.make_room(key).await?;
-            if self.add(key, &batch).await?.is_none() {
+            let mut fitting = batch.clone();
+            let mut before = self.make_room(key, &mut fitting).await?;
+            if !fitting.entries.is_empty() && self.add(key, &fitting).await?.is_none() {
                 self.full.fetch_add(1, Ordering::Relaxed);
                 tracing::error!(source = %key, "evidence found no room in its ledger");
             }
             let Batch { entries, samples } = batch;
             before.unite(SourceLedger { entries, samples, ..SourceLedger::default() });
+            before.entries.sort_unstable();
+            before.entries.dedup();
             before
         };
         if self.bounds.wants_trim(&whole.entries) || whole.samples.len() > SAMPLES_MAX {
-            self.trim(key, &whole, &self.bounds).await;
+            let kept = self.bounds.reduce(whole.entries.iter().copied());
+            self.trim(key, &whole, &kept).await;
         }
         sample::keep_best(&mut whole.samples);
         whole.is_full = self.bounds.is_full(&whole.entries);
@@ -223,8 +234,9 @@ fn expiry(now: Timestamp, days: u32) -> AttributeValue {
     AttributeValue::N((end.millis() / 1000).to_string())
 }
 
-/// DynamoDB has no code of its own for an item that grew too large.
+/// DynamoDB has no code of its own for an item that grew too large; keys and expressions have sizes
+/// too, and making room would not help them.
 fn is_too_large(error: &impl ProvideErrorMetadata) -> bool {
     error.code() == Some("ValidationException")
-        && error.message().is_some_and(|message| message.to_ascii_lowercase().contains("size"))
+        && error.message().is_some_and(|message| message.to_ascii_lowercase().contains("item size"))
 }
