@@ -1,5 +1,5 @@
 //! The steps of an invocation, joined: what messages deliver is read and observed ([`Intake`]),
-//! then kept, decided on and announced ([`settle`]).
+//! then kept, decided on and announced ([`settle()`]).
 //!
 //! Functions of all clouds are this, told apart only by how their input is unwrapped. Everything
 //! of the world is behind the ports [`Ledger`](callerwatch_detection::ledger::Ledger) and

@@ -2,7 +2,7 @@
 //!
 //! Evidence, samples and marks are sets, to which `ADD` is idempotent and commutes; the answer to
 //! the write is the whole ledger, so nothing is ever read in the steady state. What an item holds is
-//! in [`item`]. Trimming is a request of its own, and seldom: it takes away what the bounds would
+//! in `item.rs`. Trimming is a request of its own, and seldom: it takes away what the bounds would
 //! drop from any ledger, so it commutes with everything too.
 
 mod alert;

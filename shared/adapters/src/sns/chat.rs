@@ -1,35 +1,32 @@
 //! An alert in the schema of custom notifications that Amazon Q Developer shows in chat.
 //!
-//! Source: docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html. A title has 250
-//! characters at most, a description 8,000, a next step 350.
+//! Source: docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html. Promises its limits,
+//! in characters, and that no text of a caller formats, links or calls anybody.
 
-use callerwatch_detection::alert::Alert;
+use callerwatch_detection::sink::Announcement;
 use serde_json::{Value, json};
 
-use super::email;
 use super::escape::for_chat;
+use super::words;
+
+const TITLE_MAX: usize = 250;
+const DESCRIPTION_MAX: usize = 8000;
+const STEP_MAX: usize = 350;
+const KEYWORD_MAX: usize = 75;
+/// Chat is to be seen at a glance; the rest is in the mail and in the finding.
+const STEPS_MAX: usize = 3;
+const SAMPLES_MAX: usize = 5;
 
 /// The alert's uid is the thread, so that what is told again lies beside what was told.
-pub(super) fn notification(alert: &Alert) -> Value {
-    let reasons: Vec<String> =
-        alert.reasons.iter().map(|it| for_chat(&it.to_string(), 160)).collect();
-    let at_least = if alert.is_at_least { "at least " } else { "" };
-    let description = format!(
-        "Score {} of 100: {}\n{at_least}{} calls, {} to {}\nAccounts: {}",
-        alert.score,
-        reasons.join(", "),
-        alert.calls,
-        alert.first,
-        alert.last,
-        email::accounts(alert)
-            .into_iter()
-            .map(|it| for_chat(it, 80))
-            .collect::<Vec<_>>()
-            .join(", ")
-    );
+pub(super) fn notification(announcement: &Announcement<'_>) -> Value {
+    let alert = announcement.alert;
+    let detections = || alert.findings.iter().map(|finding| finding.detection);
+    let title = cut(&words::headline(alert, for_chat), TITLE_MAX);
     let steps: Vec<String> =
-        alert.findings.iter().take(5).map(|it| for_chat(it.detection.runbook, 349)).collect();
-    let title = format!("{}: {}", alert.severity, for_chat(&alert.title(), 220));
+        detections().take(STEPS_MAX).map(|it| sentences(it.runbook, STEP_MAX)).collect();
+    let mut keywords = vec![alert.severity.name().to_owned()];
+    keywords.extend(alert.clouds.iter().map(|cloud| cloud.name().to_owned()));
+    keywords.extend(detections().map(|it| cut(it.id, KEYWORD_MAX)));
     json!({
         "version": "1.0",
         "source": "custom",
@@ -37,14 +34,120 @@ pub(super) fn notification(alert: &Alert) -> Value {
         "content": {
             "textType": "client-markdown",
             "title": title,
-            "description": description.chars().take(8000).collect::<String>(),
+            "description": cut(&description(announcement), DESCRIPTION_MAX),
             "nextSteps": steps,
+            "keywords": keywords,
         },
         "metadata": {
             "threadId": alert.uid,
             "summary": title,
-            "eventType": alert.findings.first().map_or("", |finding| finding.detection.id),
+            "eventType": detections().next().map_or("", |leading| leading.id),
             "enableCustomActions": false,
         },
     })
+}
+
+fn description(announcement: &Announcement<'_>) -> String {
+    let alert = announcement.alert;
+    let score = format!("{} of 100", alert.score);
+    let why = words::reasons(alert, for_chat).join(", ");
+    let mut lines = vec![
+        format!("*score* {score}: {why}"),
+        format!("*source* {}", words::source(alert, for_chat).join(" · ")),
+        format!("*calls* {}, {} to {}", words::calls(alert), alert.first, alert.last),
+        format!("*clouds* {}", words::clouds(alert)),
+    ];
+    let accounts = words::accounts_of_clouds(alert, for_chat);
+    if !accounts.is_empty() {
+        lines.push(format!("*accounts* {}", accounts.join(", ")));
+    }
+    let samples = words::samples(alert, SAMPLES_MAX);
+    lines.push(format!("*{}*", words::over_samples(alert, samples.len())));
+    lines.extend(samples.into_iter().map(|sample| words::call(alert, sample, for_chat)));
+    lines.push(format!("*uid* {}", alert.uid));
+    lines.extend(alert.earlier.iter().map(|uid| format!("*earlier* {uid} (the day before)")));
+    lines.join("\n")
+}
+
+/// As many whole sentences as fit, or else as much of the first as fits.
+fn sentences(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    // The space after a sentence need not fit.
+    let start: String = text.chars().take(most + 1).collect();
+    match start.rfind(". ") {
+        Some(end) => start.get(..=end).unwrap_or_default().to_owned(),
+        None => cut(text, most),
+    }
+}
+
+/// At most so many characters, the last of which says that there were more.
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use callerwatch_detection::alert::Alert;
+    use callerwatch_detection::ocsf::Activity;
+
+    use super::*;
+    use crate::sns::cases;
+
+    fn told(alert: &Alert) -> Value {
+        notification(&Announcement { alert, activity: Activity::Create })
+    }
+
+    #[test]
+    fn it_is_in_the_schema() {
+        let alert = cases::spray();
+        let expected = include_str!("cases/spray.chat.json");
+        assert_eq!(format!("{:#}\n", told(&alert)), expected);
+    }
+
+    #[test]
+    fn what_callers_wrote_is_harmless() {
+        let alert = cases::hostile();
+        let told = told(&alert);
+        assert_eq!(format!("{told:#}\n"), include_str!("cases/hostile.chat.json"));
+        let text = told.to_string();
+        for live in ["<", ">", "@", "`", "http:", "evil.example", "[", "_admin_", "&"] {
+            let is_there = told["content"]["description"].as_str().unwrap().contains(live)
+                || told["content"]["title"].as_str().unwrap().contains(live);
+            assert!(!is_there, "{live:?} in {text}");
+        }
+    }
+
+    #[test]
+    fn limits_are_kept() {
+        let mut alert = cases::hostile();
+        alert.findings[0].headline = "_".repeat(1000);
+        alert.reasons = vec![alert.reasons[0].clone(); 1000];
+        alert.reasons.iter_mut().for_each(|reason| reason.text = "é<".repeat(1000));
+        alert.lists = vec!["*".repeat(1000); 1000];
+        let told = told(&alert);
+        let content = &told["content"];
+        let length = |value: &Value| value.as_str().unwrap().chars().count();
+        assert!(length(&content["title"]) <= TITLE_MAX);
+        assert!(length(&content["description"]) <= DESCRIPTION_MAX);
+        assert_eq!(sentences("One. Two three. Four.", 15), "One. Two three.");
+        assert_eq!(sentences("One. Two three. Four.", 12), "One.");
+        assert_eq!(sentences("One two", 4), "One…");
+    }
+
+    #[test]
+    fn every_runbook_is_a_step() {
+        for detection in callerwatch_detection::detections::DETECTIONS {
+            let step = sentences(detection.runbook, STEP_MAX);
+            assert!(step.ends_with('.') && step.chars().count() <= STEP_MAX, "{step}");
+            assert!(
+                detection.id.len() <= KEYWORD_MAX
+                    && !detection.runbook.contains(['<', '*', '_', '`'])
+            );
+        }
+    }
 }

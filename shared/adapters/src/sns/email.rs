@@ -1,108 +1,109 @@
-//! An alert as a person reads it at night: what happened, how bad, why, and what to do.
+//! An alert as a person reads it at night: what happened, how bad, why, what to do, and the calls.
+//!
+//! Plain text, since SNS sends nothing else. Must not hold a link that the caller wrote.
 
 use std::fmt::Write;
 
-use callerwatch_detection::alert::Alert;
-use callerwatch_detection::ocsf;
-use callerwatch_detection::sample::Sample;
+use callerwatch_detection::ocsf::Activity;
+use callerwatch_detection::sink::Announcement;
 
-use super::escape::{defanged, plain};
+use super::escape::defanged;
+use super::words;
 
-/// Longer than any real name; what is longer is an attack on the reader.
-const TEXT_MAX: usize = 160;
 const SAMPLES_MAX: usize = 10;
 
-/// The title, for a line of its own.
-pub(super) fn title(alert: &Alert) -> String {
-    format!("[{}] {}", alert.severity, defanged(&alert.title(), TEXT_MAX))
-}
-
-/// One line of at most 140 characters.
-pub(super) fn sms(alert: &Alert) -> String {
-    let line = format!("callerwatch {}", title(alert));
-    let ascii: String = line.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect();
-    plain(&ascii, 139).replace('\u{2026}', "~")
-}
-
 /// The whole of it, as lines of text.
-pub(super) fn text(alert: &Alert) -> String {
-    let mut text = title(alert);
-    text.push_str("\n\n");
-    let mut line = |label: &str, value: &str| {
-        // Writing to a string does not fail.
-        let _ = writeln!(text, "{label:<9}{value}");
-    };
-    let reasons: Vec<String> =
-        alert.reasons.iter().map(|it| defanged(&it.to_string(), TEXT_MAX)).collect();
-    line("score", &format!("{} of 100: {}", alert.score, reasons.join(", ")));
-    line("source", &defanged(&alert.address(), TEXT_MAX));
-    if let Some(country) = alert.country {
-        line("country", &country.to_string());
+pub(super) fn text(announcement: &Announcement<'_>) -> String {
+    let alert = announcement.alert;
+    let mut mail = Mail { text: format!("{}\n", words::headline(alert, defanged)) };
+    if announcement.activity == Activity::Update {
+        mail.line("Told before at a lower severity, under the same uid.");
     }
-    for list in &alert.lists {
-        line("listed", &defanged(list, TEXT_MAX));
-    }
-    if let Some(network) = &alert.trusted_network {
-        line("trusted", &defanged(network, TEXT_MAX));
-    }
-    let at_least = if alert.is_at_least { "at least " } else { "" };
-    line("calls", &format!("{at_least}{}, {} to {}", alert.calls, alert.first, alert.last));
-    let clouds: Vec<&str> = alert.clouds.iter().map(|cloud| cloud.name()).collect();
-    line("clouds", &clouds.join(", "));
-    let accounts: Vec<String> =
-        accounts(alert).into_iter().map(|account| defanged(account, TEXT_MAX)).collect();
-    if !accounts.is_empty() {
-        line("accounts", &accounts.join(", "));
-    }
-    line("alert", &alert.uid);
-    if let Some(earlier) = &alert.earlier {
-        line("earlier", earlier);
-    }
-    let _ = writeln!(text, "\nSome of the calls");
-    for sample in alert.samples.iter().take(SAMPLES_MAX) {
-        let _ = writeln!(text, "  {}", call(sample));
-    }
+    mail.line("");
+    mail.field("score", [format!("{} of 100", alert.score)]);
+    mail.field("why", words::reasons(alert, defanged));
+    mail.field("source", words::source(alert, defanged));
+    mail.field("calls", [words::calls(alert)]);
+    mail.field("when", [format!("{} to {} (UTC)", alert.first, alert.last)]);
+    mail.field("clouds", [words::clouds(alert)]);
+    mail.field("accounts", words::accounts_of_clouds(alert, defanged));
     for finding in &alert.findings {
         let detection = finding.detection;
-        let _ = writeln!(text, "\n{} ({})\n{}", detection.title, detection.id, detection.runbook);
+        mail.line(&format!("\n{} ({})", detection.title, detection.id));
+        mail.line(detection.runbook);
     }
-    let mut controls: Vec<&str> = Vec::new();
-    for finding in &alert.findings {
-        let of = finding.detection.controls;
-        controls.extend(of.nist.iter().chain(of.hitrust).chain(of.gdpr));
+    let samples = words::samples(alert, SAMPLES_MAX);
+    mail.line(&format!("\n{}", words::over_samples(alert, samples.len())));
+    for sample in samples {
+        mail.line(&format!("  {}", words::call(alert, sample, defanged)));
     }
-    controls.sort_unstable();
-    controls.dedup();
-    let _ = writeln!(text, "\nControls: {}", controls.join(", "));
-    text
+    mail.line("");
+    let controls = alert.findings.iter().map(|finding| finding.detection.controls);
+    for (framework, of) in [
+        ("NIST", controls.clone().map(|it| it.nist).collect::<Vec<_>>()),
+        ("HITRUST", controls.clone().map(|it| it.hitrust).collect()),
+        ("GDPR", controls.map(|it| it.gdpr).collect()),
+    ] {
+        let mut of: Vec<&str> = of.concat();
+        of.sort_unstable();
+        of.dedup();
+        mail.field(framework, [of.join(", ")]);
+    }
+    mail.field("uid", [alert.uid.clone()]);
+    mail.field("earlier", alert.earlier.iter().map(|uid| format!("{uid} (the day before)")));
+    mail.text
 }
 
-/// The accounts known of an alert, in order.
-pub(super) fn accounts(alert: &Alert) -> Vec<&str> {
-    let mut accounts: Vec<&str> = alert.samples.iter().filter_map(Sample::account).collect();
-    accounts.sort_unstable();
-    accounts.dedup();
-    accounts
+struct Mail {
+    text: String,
 }
 
-fn call(sample: &Sample) -> String {
-    let who = sample.name().or(sample.principal()).unwrap_or("unknown");
-    let mut call = format!(
-        "{} {} {} {}: {}",
-        sample.time,
-        defanged(who, TEXT_MAX),
-        defanged(sample.service(), TEXT_MAX),
-        defanged(sample.operation(), TEXT_MAX),
-        ocsf::outcome(sample.kind)
-    );
-    if let Some(code) = sample.status_code() {
-        let _ = write!(call, " ({})", defanged(code, TEXT_MAX));
+impl Mail {
+    fn line(&mut self, line: &str) {
+        self.text.extend([line, "\n"]);
     }
-    if let Some(resource) = sample.resource() {
-        let _ = write!(call, ", on {}", defanged(resource, TEXT_MAX));
+
+    /// A label and the lines beside it; nothing where there are none.
+    fn field(&mut self, label: &str, lines: impl IntoIterator<Item = String>) {
+        for (index, line) in lines.into_iter().enumerate() {
+            let label = if index == 0 { label } else { "" };
+            // Writing to a string cannot fail.
+            let _ = writeln!(self.text, "{label:<9}{line}");
+        }
     }
-    if let Some(agent) = sample.user_agent() {
-        let _ = write!(call, ", by {}", defanged(agent, TEXT_MAX));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sns::cases;
+
+    #[test]
+    fn it_reads_well_at_night() {
+        let alert = cases::spray();
+        let announcement = Announcement { alert: &alert, activity: Activity::Create };
+        assert_eq!(text(&announcement), include_str!("cases/spray.txt"));
     }
-    call
+
+    #[test]
+    fn what_callers_wrote_is_harmless() {
+        let alert = cases::hostile();
+        let announcement = Announcement { alert: &alert, activity: Activity::Update };
+        let text = text(&announcement);
+        assert_eq!(text, include_str!("cases/hostile.txt"));
+        for live in ["http:", "https:", "evil.example", "@corp", "\u{202e}", "\u{1b}", "\r"] {
+            assert!(!text.contains(live), "{live:?}");
+        }
+    }
+
+    #[test]
+    fn a_source_of_which_no_call_was_kept() {
+        let mut alert = cases::spray();
+        alert.samples.clear();
+        alert.is_at_least = true;
+        let text = text(&Announcement { alert: &alert, activity: Activity::Create });
+        assert!(text.contains("\ncalls    at least 7\n"), "{text}");
+        assert!(text.contains("\ncalls not kept: too much else happened that day\n"), "{text}");
+        assert!(!text.contains("\naccounts"), "{text}");
+    }
 }
