@@ -59,3 +59,17 @@ def test_a_change_is_picked_up_and_a_broken_one_refused(deploy: Deploy) -> None:
     deployment.invoke({"Records": events.ordinary(address, "bob", 5)})
     assert len(deployment.entries(address)) == before + 5
     assert len(changes(inbox)) == 1
+
+
+def test_a_threshold_above_the_default_bounds(deploy: Deploy) -> None:
+    """What is kept of a source follows the policy, or its threshold could not be reached."""
+    deployment = deploy()
+    inbox = deployment.inbox()
+    deployment.policy("[detections.login-failures]\nfailures = 200\nslow_failures = 200\n")
+    sign_ins = range(220)
+    calls = [events.sign_in("203.0.113.98", "alice", n, succeeds=False) for n in sign_ins]
+    for start in range(0, len(calls), 11):
+        deployment.invoke({"Records": calls[start : start + 11]})
+    alert = wait_for("the alert", lambda: inbox.alerts())[0]
+    assert alert["finding_info"]["analytic"]["uid"] == "login-failures"
+    assert alert["count"] >= 200

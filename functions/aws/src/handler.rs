@@ -38,7 +38,6 @@ pub(crate) struct Handler {
     quarantine: Quarantine,
     ledger: WarmLedger<DynamoLedger>,
     sink: SnsSink,
-    bounds: Bounds,
     observer: Observer,
     buffers: Buffers,
 }
@@ -75,7 +74,6 @@ impl Handler {
             quarantine: Quarantine::new(s3, bucket),
             ledger: WarmLedger::new(ledger, bounds),
             sink: SnsSink::new(sns, config.topic_arn, config.chat_topic_arn.map(String::from)),
-            bounds,
             observer: Observer::default(),
             buffers: Buffers::new(),
         }
@@ -126,7 +124,11 @@ impl Handler {
         self.announce_policy().await;
         let loaded = self.policies.current(now).await?;
         let (intelligence, policy) = (&loaded.intelligence, &loaded.policy);
-        let judgement = Judgement { intelligence, policy, bounds: self.bounds, now };
+        // A threshold can ask for more than is kept by default.
+        let bounds = Bounds::of(policy);
+        self.ledger.set_bounds(bounds);
+        self.ledger.inner_mut().set_bounds(bounds);
+        let judgement = Judgement { intelligence, policy, bounds, now };
         // Whatever happens from here on, a fresh one is left: this one remembers to have seen what
         // may never be written.
         let mut observer = std::mem::take(&mut self.observer);

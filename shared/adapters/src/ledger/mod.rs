@@ -65,6 +65,11 @@ impl DynamoLedger {
         Self { client, table, bounds, ledger_days, alert_days, full: AtomicU64::new(0) }
     }
 
+    /// Bounds that another policy asks for.
+    pub fn set_bounds(&mut self, bounds: Bounds) {
+        self.bounds = bounds;
+    }
+
     /// How many times evidence found no room, since this was last asked.
     pub fn take_full(&self) -> u64 {
         self.full.swap(0, Ordering::Relaxed)

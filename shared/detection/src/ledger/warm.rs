@@ -45,6 +45,16 @@ impl<L> WarmLedger<L> {
         &self.inner
     }
 
+    /// The ledger behind, to be changed.
+    pub fn inner_mut(&mut self) -> &mut L {
+        &mut self.inner
+    }
+
+    /// Bounds that another policy asks for. What is remembered stays true.
+    pub fn set_bounds(&mut self, bounds: Bounds) {
+        self.bounds = bounds;
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut Memory) -> T) -> T {
         act(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner))
     }
