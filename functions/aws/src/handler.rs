@@ -106,6 +106,7 @@ impl Handler {
             }
         };
         metrics.batch_failures = count(failed.len());
+        metrics.chat_refused = self.sink.take_chat_refused();
         metrics.ledger_full = self.ledger.inner().take_full();
         metrics.policy_refused = self.policies.is_refused().into();
         metrics.emit(&context.env_config.function_name, now);

@@ -67,9 +67,9 @@ impl SnsSink {
         Self { client, topic_arn, chat_topic_arn, chat_refused: AtomicU64::new(0) }
     }
 
-    /// How many alerts went out that chat was not told of, from the start of the function on.
-    pub fn chat_refused(&self) -> u64 {
-        self.chat_refused.load(Ordering::Relaxed)
+    /// How many alerts went out that chat refused, since this was last asked.
+    pub fn take_chat_refused(&self) -> u64 {
+        self.chat_refused.swap(0, Ordering::Relaxed)
     }
 
     /// Publishes something that is no alert and that subscribers of Medium and above must know: a

@@ -196,7 +196,7 @@ async fn alerts_reach_who_asked_for_them() {
     assert!(told.iter().all(|it| it["source"] == "custom"), "{told:?}");
     let told = uids(told.iter().map(|it| it["metadata"]["threadId"].as_str().unwrap()));
     assert_eq!(told, uids(alerts.iter().map(|alert| alert.uid.as_str())));
-    assert_eq!(sink.chat_refused(), 0);
+    assert_eq!(sink.take_chat_refused(), 0);
     // Delivered before the others were: nothing is on its way to this one.
     assert_eq!(world.received(&elsewhere, 0), [] as [Value; 0]);
 }
@@ -220,7 +220,7 @@ async fn refusals_are_told() {
     // Chat that refuses takes nothing from the alerts; alerts that did not go out are not told there.
     let sink = world.sink(&topic, Some(refusing.clone()));
     assert!(sink.publish(&announcements).await.iter().all(Result::is_ok));
-    assert_eq!(sink.chat_refused(), 2);
+    assert_eq!(sink.take_chat_refused(), 2);
     let sink = world.sink(&refusing, Some(topic.clone()));
     let talk = world.subscribed(&topic, "talk", json!({})).await;
     assert!(sink.publish(&announcements).await.iter().all(Result::is_err));

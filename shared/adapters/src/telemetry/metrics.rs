@@ -21,6 +21,8 @@ pub struct Metrics {
     pub findings: u64,
     /// Alerts that went out.
     pub published: u64,
+    /// Alerts that went out and that chat refused.
+    pub chat_refused: u64,
     /// Messages that are to come back.
     pub batch_failures: u64,
     /// Times that evidence found no room in its ledger.
@@ -57,6 +59,7 @@ impl Metrics {
             ("Rejected", self.rejected),
             ("Findings", self.findings),
             ("Published", self.published),
+            ("ChatRefused", self.chat_refused),
             ("BatchFailures", self.batch_failures),
             ("LedgerFull", self.ledger_full),
             ("Quarantined", self.quarantined),
@@ -113,11 +116,11 @@ mod tests {
         );
         assert_eq!(line["FunctionName"], "callerwatch-aws");
         let declared = about["Metrics"].as_array().unwrap();
-        assert_eq!(declared.len(), 10);
+        assert_eq!(declared.len(), 11);
         for metric in declared {
             assert!(line[metric["Name"].as_str().unwrap()].is_u64(), "{metric}");
         }
-        assert_eq!(line.as_object().unwrap().len(), 12);
+        assert_eq!(line.as_object().unwrap().len(), 13);
         assert_eq!((&line["Events"], &line["NewestEventAge"]), (&json!(7), &json!(12)));
     }
 
@@ -125,7 +128,7 @@ mod tests {
     fn an_age_that_is_not_known_is_not_zero() {
         let line = line(Metrics::default());
         assert_eq!(line.get("NewestEventAge"), None);
-        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap().len(), 9);
+        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap().len(), 10);
         assert_eq!(line["Events"], 0);
     }
 }
