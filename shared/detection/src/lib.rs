@@ -22,6 +22,7 @@ pub mod intelligence;
 pub mod ledger;
 pub mod observe;
 pub mod ocsf;
+pub mod plain;
 pub mod policy;
 pub mod sample;
 pub mod score;

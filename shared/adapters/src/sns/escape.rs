@@ -1,32 +1,13 @@
 //! Texts that strangers wrote, made harmless for where they go: mail, where clients make links of
-//! plain text; chat, where marks format and names call people; JSON, which some reader prints.
+//! plain text; chat, where marks format and names call people.
 //!
 //! Promises that each text stays short and on its line, and that what was there can be told from
 //! what is shown.
 
-use std::fmt::Write;
+use callerwatch_detection::plain::plain;
 
 /// Schemes that make a link by themselves, with no slashes after them.
 const LINKED_SCHEMES: [&str; 7] = ["mailto", "tel", "sms", "callto", "file", "javascript", "data"];
-
-/// Text with everything that could steer a reader, or reorder what is read, written out as `\u{…}`.
-/// Of what is longer than `most` characters the rest is left out.
-pub(super) fn plain(text: &str, most: usize) -> String {
-    let mut shown = String::with_capacity(text.len().min(4 * most));
-    for (count, char) in text.chars().enumerate() {
-        if count == most {
-            shown.push('…');
-            break;
-        }
-        if is_hostile(char) {
-            // Writing to a string cannot fail.
-            let _ = write!(shown, "{}", char.escape_unicode());
-        } else {
-            shown.push(char);
-        }
-    }
-    shown
-}
 
 /// Plain text in which nothing is a link: no address of the web, of mail or of a share, no name of
 /// a host. Numbers, versions and IPv4 addresses keep their dots, since no client links those.
@@ -111,32 +92,6 @@ pub(super) fn ascii(text: &str, most: usize) -> String {
     line
 }
 
-/// JSON with what [`plain`] writes out written out as JSON does: the same to whoever parses it, and
-/// within what every protocol carries. Such characters stand only within strings there.
-pub(super) fn plain_json(json: &str) -> String {
-    let mut shown = String::with_capacity(json.len());
-    for char in json.chars() {
-        if is_hostile(char) {
-            for unit in char.encode_utf16(&mut [0; 2]) {
-                let _ = write!(shown, "\\u{unit:04x}");
-            }
-        } else {
-            shown.push(char);
-        }
-    }
-    shown
-}
-
-/// Controls, line and paragraph separators, marks that change direction or take no room, and what
-/// is no character at all.
-fn is_hostile(char: char) -> bool {
-    char.is_control()
-        || matches!(char,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}')
-}
-
 fn is_digit(char: Option<char>) -> bool {
     char.is_some_and(|it| it.is_ascii_digit())
 }
@@ -207,14 +162,5 @@ mod tests {
         assert_eq!(ascii("abcdefgh", 7), "abcd...");
         assert_eq!(ascii(" “a” · é\n… ", 99), "\"a\" - ??...");
         assert_eq!(plain(&"\u{202e}".repeat(100_000), 100).len(), 100 * "\\u{202e}".len() + 3);
-    }
-
-    #[test]
-    fn json_stays_what_it_was() {
-        let hostile = "a\u{7f}\u{202e}\u{ffff}\u{e0041}\"\\\n";
-        let json = plain_json(&serde_json::json!([hostile]).to_string());
-        assert_eq!(json, r#"["a\u007f\u202e\uffff\udb40\udc41\"\\\n"]"#);
-        let read: Vec<String> = serde_json::from_str(&json).unwrap();
-        assert_eq!(read, [hostile]);
     }
 }

@@ -4,10 +4,11 @@
 //! are cut, and what is never left out is that it happened, under which uid.
 
 use callerwatch_detection::ocsf::{self, EVIDENCES_MAX};
+use callerwatch_detection::plain::plain_json;
 use callerwatch_detection::sink::Announcement;
 use serde_json::{Value, json};
 
-use super::escape::{ascii, defanged, plain_json};
+use super::escape::{ascii, defanged};
 use super::{chat as chat_schema, email, sms, words};
 
 /// What one request may carry, in all: bodies, subjects and attributes. SNS takes 256 KiB; what it
