@@ -21,6 +21,11 @@ const AHEAD_MAX_SECS: i64 = 15 * 60;
 /// How many (source, principal, day) an observer remembers to have seen. A power of two.
 const REMEMBERED: usize = 1 << 13;
 
+/// Whether an event is dated too far ahead of now to be believed.
+pub fn is_ahead(time: Timestamp, now: Timestamp) -> bool {
+    time > now.plus_secs(AHEAD_MAX_SECS)
+}
+
 /// What one call adds to the ledger of its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
@@ -61,7 +66,7 @@ impl Observer {
         now: Option<Timestamp>,
     ) -> Option<Observation> {
         let time = activity.time?;
-        if now.is_some_and(|now| time > now.plus_secs(AHEAD_MAX_SECS)) {
+        if now.is_some_and(|now| is_ahead(time, now)) {
             return None;
         }
         if matches!(activity.source, Source::Service(_) | Source::Absent) {

@@ -7,20 +7,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use callerwatch_detection::activity::ApiActivity;
 use callerwatch_detection::intelligence::Intelligence;
 use callerwatch_detection::ledger::{Batch, Bounds};
-use callerwatch_detection::observe::{Observation, Observer};
+use callerwatch_detection::observe::{Observation, Observer, is_ahead};
 use callerwatch_detection::policy::Policy;
 use callerwatch_detection::sample;
 use callerwatch_detection::source::LedgerKey;
 use callerwatch_detection::timestamp::Timestamp;
 use callerwatch_sources::{Buffers, Event, Extent, ReadError, Reading, Rejected};
 
-/// How far ahead of now an event may be dated: one forged date would put all real evidence of its
-/// source past the horizon.
-const AHEAD_MAX_SECS: i64 = 15 * 60;
-/// Entries of one source gathered before they are reduced.
+/// Entries of one source gathered before they are first reduced.
 const ENTRIES_MAX: usize = 4096;
 /// The same of samples.
 const SAMPLES_MAX: usize = 256;
@@ -71,6 +67,8 @@ pub struct Observed {
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     pub(crate) batch: Batch,
+    /// How many entries there were when they were last reduced.
+    reduced: usize,
     /// The places of the messages in their invocation.
     pub(crate) messages: BTreeSet<usize>,
 }
@@ -118,7 +116,7 @@ impl<'a> Intake<'a> {
             reader(buffers, &mut |event| match event {
                 Event::Reading(Reading::Activity(activity)) => {
                     observed.counts.events += 1;
-                    if is_ahead(&activity, judgement.now) {
+                    if activity.time.is_some_and(|time| is_ahead(time, judgement.now)) {
                         let why = "dated more than 15 minutes ahead".to_owned();
                         *rejected.entry(why).or_default() += 1;
                         return;
@@ -161,10 +159,6 @@ impl<'a> Intake<'a> {
     }
 }
 
-fn is_ahead(activity: &ApiActivity<'_>, now: Timestamp) -> bool {
-    activity.time.is_some_and(|time| time > now.plus_secs(AHEAD_MAX_SECS))
-}
-
 impl Observed {
     fn add(&mut self, observation: Observation, message: usize, bounds: &Bounds) {
         let Observation { key, call, seen } = observation;
@@ -177,12 +171,10 @@ impl Observed {
             entries.push(entry);
             samples.push(sample);
         }
-        if entries.len() >= ENTRIES_MAX {
-            let reduced = bounds.reduce(entries.iter().copied());
-            // Evidence that fills its bounds is looked at less often, or it would be all the time.
-            if reduced.len() < ENTRIES_MAX / 2 || entries.len() >= 4 * ENTRIES_MAX {
-                *entries = reduced.into_iter().collect();
-            }
+        // At twice of what was kept, so that reducing is rare however much is kept.
+        if entries.len() >= ENTRIES_MAX.max(2 * pending.reduced) {
+            *entries = bounds.reduce(entries.iter().copied()).into_iter().collect();
+            pending.reduced = entries.len();
         }
         if samples.len() >= SAMPLES_MAX {
             sample::keep_best(samples);
@@ -192,7 +184,7 @@ impl Observed {
 
 #[cfg(test)]
 mod tests {
-    use callerwatch_detection::activity::{Actor, ActorKind, Cloud, Outcome};
+    use callerwatch_detection::activity::{Actor, ActorKind, ApiActivity, Cloud, Outcome};
     use callerwatch_detection::source::Source;
 
     use super::*;
