@@ -54,6 +54,14 @@ pub enum Failure<L: Error + 'static, S: Error + 'static> {
         /// Why.
         source: S,
     },
+    /// The sink did not say whether its alert went out.
+    #[error("publishing the alert {uid} of {key}: no answer")]
+    Unanswered {
+        /// The source.
+        key: LedgerKey,
+        /// The alert.
+        uid: String,
+    },
     /// Another function announces its alert at this moment, and may yet fail.
     #[error("the alert {uid} of {key} is being announced by another function")]
     Held {
@@ -117,7 +125,7 @@ async fn settle_source<L: Ledger + Sync, S: AlertSink>(
     judgement: Judgement<'_>,
     ledger: &L,
 ) -> Outcome<L::Error, S::Error> {
-    let Pending { batch, messages } = pending;
+    let Pending { batch, messages, .. } = pending;
     let mut outcome = Outcome { findings: 0, granted: Vec::new(), failures: Vec::new(), messages };
     let whole = match ledger.observe(&key, &batch).await {
         Ok(whole) => whole,
@@ -182,7 +190,6 @@ async fn announce<L: Ledger, S: AlertSink>(
     let mut answers = answers.into_iter();
     for Granted { alert, mark, activity, messages } in granted {
         let Alert { key, uid, .. } = &alert;
-        // No answer is none that it went out.
         let failure = match answers.next() {
             Some(Ok(())) => {
                 settled.published += 1;
@@ -190,7 +197,7 @@ async fn announce<L: Ledger, S: AlertSink>(
                 marked.err().map(|source| Failure::Ledger { key: key.clone(), source })
             }
             Some(Err(source)) => Some(Failure::Sink { key: key.clone(), uid: uid.clone(), source }),
-            None => Some(Failure::Held { key: key.clone(), uid: uid.clone() }),
+            None => Some(Failure::Unanswered { key: key.clone(), uid: uid.clone() }),
         };
         if let Some(failure) = failure {
             settled.failed.extend(messages);
