@@ -21,7 +21,7 @@ async fn drill(options: &TestAlertOptions) -> anyhow::Result<u8> {
     let drill = Drill::new(clock::now());
     drill.send(&config, bus, event_source).await?;
     let mut out = io::stdout();
-    writeln!(out, "sent    {} made-up sign-ins from {}", drill.len(), drill.address)?;
+    writeln!(out, "sent    {} made-up sign-ins from {}", drill.sign_ins(), drill.address)?;
     let patience = Duration::from_secs(*wait_secs);
     let outcome = drill.wait(&config, table, patience).await.map_err(|error| {
         anyhow::Error::new(error).context(

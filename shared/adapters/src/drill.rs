@@ -102,14 +102,9 @@ impl Drill {
         Self { address, alert_uid, events }
     }
 
-    /// How many events it has.
-    pub fn len(&self) -> usize {
+    /// How many sign-ins it is made of.
+    pub fn sign_ins(&self) -> usize {
         self.events.len()
-    }
-
-    /// Whether it has none.
-    pub fn is_empty(&self) -> bool {
-        self.events.is_empty()
     }
 
     /// Sends the incident to a bus, as events of `event_source`, which the stack's rule admits.

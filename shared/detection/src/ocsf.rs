@@ -132,6 +132,10 @@ fn finding_info(alert: &Alert) -> Value {
     let mut uids: Vec<&str> = alert.samples.iter().map(Sample::uid).collect();
     uids.sort_unstable();
     uids.dedup();
+    let calls = uids.iter().map(|uid| json!({ "uid": uid }));
+    let earlier = alert.earlier.iter();
+    let earlier = earlier.map(|uid| json!({ "uid": uid, "title": "the alert of the day before" }));
+    let related_events: Vec<Value> = calls.chain(earlier).collect();
     let mut info = json!({
         "uid": alert.uid,
         "title": alert.title(),
@@ -142,23 +146,10 @@ fn finding_info(alert: &Alert) -> Value {
         "types": detections.iter().map(|detection| detection.title).collect::<Vec<_>>(),
         "attacks": attacks,
         "tags": tags(&detections),
-        "related_events": uids.iter().map(|uid| json!({ "uid": uid })).collect::<Vec<_>>(),
+        "related_events": related_events,
         "data_sources": alert.clouds.iter().map(|cloud| cloud.name()).collect::<Vec<_>>(),
     });
     if let Some(fields) = info.as_object_mut() {
-        if let Some(earlier) = &alert.earlier {
-            let event = json!([{ "uid": earlier, "title": "the alert of the day before" }]);
-            fields.insert(
-                "related_events".to_owned(),
-                [fields.get("related_events"), Some(&event)]
-                    .into_iter()
-                    .flatten()
-                    .filter_map(Value::as_array)
-                    .flatten()
-                    .cloned()
-                    .collect(),
-            );
-        }
         if let Some(leading) = detections.first() {
             fields.insert("analytic".to_owned(), analytic(leading));
         }
