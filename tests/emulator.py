@@ -1,11 +1,12 @@
 """A local AWS: starts the emulator and deploys the real templates to it, with native bootstraps.
 
 It promises that nothing but loopback is listened on, and that nothing of it outlives its process's
-orderly end. It must not know what a template holds. What the emulator does not do is written in
+end, on Linux however that ends. It must not know what a template holds. What the emulator does not do is written in
 docs/OPERATIONS.md.
 """
 
 import contextlib
+import ctypes
 import io
 import json
 import os
@@ -118,6 +119,13 @@ class Stack:
             raise
 
 
+def end_with_parent() -> None:
+    """Lets the kernel end this process when whoever started it ends, however that ends."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
 class Emulator:
     """One emulator process. Accounts are apart: give each test one of its own."""
 
@@ -155,6 +163,7 @@ class Emulator:
                 stderr=subprocess.STDOUT,
                 # A group of its own, so that stopping reaches its bootstraps.
                 start_new_session=True,
+                preexec_fn=end_with_parent,
             )
         try:
             wait_for("the emulator to start", self.is_up)

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::future::Future;
+use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -27,7 +28,11 @@ impl Emulator {
     #[expect(clippy::disallowed_methods, reason = "which emulator there is, is said by make")]
     pub fn start() -> Option<Self> {
         let Ok(program) = env::var("MINISTACK") else {
-            eprintln!("SKIPPED, no emulator: run `make test`, or set MINISTACK to its program");
+            // Not by a macro, which would be silent unless the test fails.
+            let _ = writeln!(
+                io::stderr(),
+                "SKIPPED, no emulator: run `make test`, or set MINISTACK to its program"
+            );
             return None;
         };
         let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
