@@ -18,7 +18,7 @@ pub(crate) fn shown(path: &Path) -> String {
     plain(&path.to_string_lossy())
 }
 
-/// The text as [`plain`] shows it, short enough to stand among others on a line.
+/// The text as [`plain()`] shows it, short enough to stand among others on a line.
 pub(crate) fn brief(text: &str) -> String {
     let shown = plain(text);
     match shown.char_indices().nth(SHOWN_MAX_CHARS) {
