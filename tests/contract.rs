@@ -156,7 +156,12 @@ impl Ledger for OnRuntime<'_> {
         self.emulator.block_on(self.ledger.claim(key, mark, now))
     }
 
-    async fn mark(&self, key: &LedgerKey, mark: Mark, record: &Record) -> Result<(), LedgerError> {
+    async fn mark(
+        &self,
+        key: &LedgerKey,
+        mark: Mark,
+        record: Option<&Record>,
+    ) -> Result<(), LedgerError> {
         self.emulator.block_on(self.ledger.mark(key, mark, record))
     }
 }
@@ -269,7 +274,8 @@ fn announcements_are_claimed_once<L: Ledger>(ledger: &L) {
     assert_eq!(claim(ledger, Severity::Medium, 0), Claim::Granted);
     assert_eq!(claim(ledger, Severity::Medium, 1), Claim::Held);
     for _ in 0..2 {
-        block_on(ledger.mark(&key(), mark(Severity::Medium), &Record::default())).expect("mark");
+        block_on(ledger.mark(&key(), mark(Severity::Medium), Some(&Record::default())))
+            .expect("mark");
         assert_eq!(claim(ledger, Severity::Medium, 2), Claim::Announced);
         assert_eq!(claim(ledger, Severity::Low, 2), Claim::Announced);
     }
@@ -285,8 +291,8 @@ fn a_lease_ends<L: Ledger>(ledger: &L) {
 }
 
 fn marks_come_back_with_the_evidence<L: Ledger>(ledger: &L) {
-    block_on(ledger.mark(&key(), mark(Severity::Low), &Record::default())).expect("mark");
-    block_on(ledger.mark(&key(), mark(Severity::High), &Record::default())).expect("mark");
+    block_on(ledger.mark(&key(), mark(Severity::Low), Some(&Record::default()))).expect("mark");
+    block_on(ledger.mark(&key(), mark(Severity::High), Some(&Record::default()))).expect("mark");
     let whole = observe(ledger, &failures([1]));
     assert_eq!(Vec::from_iter(whole.marks), [mark(Severity::Low), mark(Severity::High)]);
 }

@@ -170,7 +170,12 @@ impl<L: Ledger + Sync> Ledger for Failing<L> {
         self.with(self.ledger.claim(key, mark, now)).await
     }
 
-    async fn mark(&self, key: &LedgerKey, mark: Mark, record: &Record) -> Result<(), Refused> {
+    async fn mark(
+        &self,
+        key: &LedgerKey,
+        mark: Mark,
+        record: Option<&Record>,
+    ) -> Result<(), Refused> {
         self.with(self.ledger.mark(key, mark, record)).await
     }
 }

@@ -78,7 +78,7 @@ mod tests {
             [concat!(
                 "1 sign-in after 12 failures from 203.0.113.7 | Medium 40 = +40 sign-in after 12 ",
                 "failures, and no earlier one of the principal from here | login-after-failures ",
-                "login-failures | 13 calls, 12 sampled"
+                "login-failures | 13 calls, 4 sampled"
             )]
         );
     }
@@ -96,7 +96,7 @@ mod tests {
                 "11 AWS API calls from a malicious IP address (203.0.113.7) | Critical 100 = +40 ",
                 "burst of failed sign-ins: 1 of 2 accounts here only failed, +40 listed: malicious ",
                 "(ipsum, 6 lists), +25 a call succeeded, +20 critical asset prod-*, +15 root, -30 ",
-                "trusted network HQ | listed-source login-failures | 11 calls, 11 sampled"
+                "trusted network HQ | listed-source login-failures | 11 calls, 4 sampled"
             )]
         );
         assert_eq!(

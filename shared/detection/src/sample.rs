@@ -14,6 +14,8 @@ const VERSION: u8 = 1;
 
 /// How many samples are kept of a source and day.
 pub const SAMPLES_PER_DAY: usize = 12;
+/// How many are kept of a day that differ in nothing but time and event: more would tell no more.
+const ALIKE_MAX: u32 = 3;
 
 /// The longest text kept; what is longer is cut. Long enough for an ARN with a path.
 const TEXT_MAX_BYTES: usize = 256;
@@ -217,6 +219,12 @@ impl Sample {
             })
     }
 
+    /// What it tells but which event it was, and when.
+    fn words(&self) -> (Kind, Cloud, &str) {
+        let uid_end = self.ends.first().copied().unwrap_or_default();
+        (self.kind, self.cloud, self.texts.get(uid_end.into()..).unwrap_or_default())
+    }
+
     fn text(&self, text: Text) -> &str {
         let place = text as usize;
         let start = place.checked_sub(1).and_then(|before| self.ends.get(before)).unwrap_or(&0);
@@ -244,7 +252,7 @@ fn cut(text: &str, max_bytes: usize) -> &str {
 
 /// Keeps the samples of each day that tell most: first one of each kind, successes first, then a
 /// second of each, and so on; within a kind what touched a critical asset first, then one of each
-/// principal, then the earliest.
+/// principal, then the earliest. Of those that are alike, the earliest three.
 ///
 /// This is a total order of the samples' content. Keeping the best of all is the same as keeping
 /// the best of the best of its parts, so it does not matter in which order or in how many batches
@@ -263,7 +271,12 @@ pub fn keep_best(samples: &mut Vec<Sample>) {
 }
 
 /// `of_day` in order.
-fn best_of_day(of_day: Vec<Sample>) -> impl Iterator<Item = Sample> {
+fn best_of_day(mut of_day: Vec<Sample>) -> impl Iterator<Item = Sample> {
+    let mut alike: HashMap<_, u32> = HashMap::new();
+    let is_new: Vec<bool> =
+        of_day.iter().map(|sample| next(alike.entry(sample.words())) <= ALIKE_MAX).collect();
+    let mut is_new = is_new.into_iter();
+    of_day.retain(|_| is_new.next().unwrap_or(true));
     // Place of each sample among those of its kind, weight and principal: 1 for the earliest.
     let mut of_principal: HashMap<(Kind, Weight, Option<&str>), u32> = HashMap::new();
     let places = of_day

@@ -23,6 +23,9 @@ use lambda_runtime::Diagnostic;
 
 use crate::input::Read;
 
+/// The most failures of an invocation that are logged one by one: a world that fails, fails all.
+const LOGGED_MAX: usize = 20;
+
 /// What lives as long as a function.
 #[derive(Debug)]
 pub struct Host {
@@ -125,13 +128,16 @@ impl Host {
         let settled = settle(evidence, judgement, &self.ledger, &self.sink).await;
         metrics.findings = settled.findings;
         metrics.published = settled.published;
-        for failure in &settled.failures {
+        for failure in settled.failures.iter().take(LOGGED_MAX) {
             let error = failure as &dyn Error;
             if let Failure::Held { .. } = failure {
                 tracing::info!(error, "the evidence of a source comes back");
             } else {
                 tracing::error!(error, "the evidence of a source comes back");
             }
+        }
+        if let Some(more) = settled.failures.len().checked_sub(LOGGED_MAX).filter(|it| *it > 0) {
+            tracing::error!(more, "the evidence of more sources comes back");
         }
         if settled.failed.is_empty() {
             self.observer = observer;

@@ -5,11 +5,12 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use callerwatch_detection::alert::Alert;
 use callerwatch_detection::announce::{Due, due};
 use callerwatch_detection::decide;
-use callerwatch_detection::ledger::{Claim, Ledger, Mark, Record, SourceLedger};
+use callerwatch_detection::ledger::{Claim, Ledger, Mark, Record};
 use callerwatch_detection::ocsf::{self, Activity};
 use callerwatch_detection::sink::{AlertSink, Announcement};
 use callerwatch_detection::source::LedgerKey;
@@ -61,6 +62,12 @@ pub enum Failure<L: Error + 'static, S: Error + 'static> {
         key: LedgerKey,
         /// The alert.
         uid: String,
+    },
+    /// Deciding on it broke.
+    #[error("deciding on {key}: the engine failed unexpectedly")]
+    Undecided {
+        /// The source.
+        key: LedgerKey,
     },
     /// Another function announces its alert at this moment, and may yet fail.
     #[error("the alert {uid} of {key} is being announced by another function")]
@@ -136,12 +143,19 @@ async fn settle_source<L: Ledger + Sync, S: AlertSink>(
     };
     let marks = whole.marks.clone();
     let since = judgement.bounds.first_whole_day(&whole.entries);
-    let alerts = decided(&key, whole, judgement);
+    // Texts of strangers reach this far; whatever they do here, they do it to one source.
+    let decided = catch_unwind(AssertUnwindSafe(|| {
+        decide(&key, whole, judgement.intelligence, judgement.policy)
+    }));
+    let Ok(alerts) = decided else {
+        outcome.failures.push(Failure::Undecided { key });
+        return outcome;
+    };
     outcome.findings =
         alerts.iter().map(|alert| u64::try_from(alert.findings.len()).unwrap_or(0)).sum();
     for (alert, mark, what) in due(&alerts, &marks, since) {
         let told = match what {
-            Due::Continues => ledger.mark(&key, mark, &record(alert, Activity::Create)).await,
+            Due::Continues => ledger.mark(&key, mark, Some(&record(alert, Activity::Create))).await,
             Due::Announce(activity) => match ledger.claim(&key, mark, judgement.now).await {
                 Ok(Claim::Granted) => {
                     outcome.granted.push(Granted {
@@ -152,8 +166,8 @@ async fn settle_source<L: Ledger + Sync, S: AlertSink>(
                     });
                     Ok(())
                 }
-                // Whoever announced it did not live to say so here.
-                Ok(Claim::Announced) => ledger.mark(&key, mark, &record(alert, activity)).await,
+                // Whoever announced it recorded it, and did not live to say so here, or does so now.
+                Ok(Claim::Announced) => ledger.mark(&key, mark, None).await,
                 Ok(Claim::Held) => {
                     let uid = alert.uid.clone();
                     outcome.failures.push(Failure::Held { key: key.clone(), uid });
@@ -167,10 +181,6 @@ async fn settle_source<L: Ledger + Sync, S: AlertSink>(
         }
     }
     outcome
-}
-
-fn decided(key: &LedgerKey, whole: SourceLedger, judgement: Judgement<'_>) -> Vec<Alert> {
-    decide(key, whole, judgement.intelligence, judgement.policy)
 }
 
 async fn announce<L: Ledger, S: AlertSink>(
@@ -193,7 +203,7 @@ async fn announce<L: Ledger, S: AlertSink>(
         let failure = match answers.next() {
             Some(Ok(())) => {
                 settled.published += 1;
-                let marked = ledger.mark(key, mark, &record(&alert, activity)).await;
+                let marked = ledger.mark(key, mark, Some(&record(&alert, activity))).await;
                 marked.err().map(|source| Failure::Ledger { key: key.clone(), source })
             }
             Some(Err(source)) => Some(Failure::Sink { key: key.clone(), uid: uid.clone(), source }),

@@ -26,7 +26,7 @@ use crate::clock;
 /// An item may have 400 KB; one near that is slow and costs as much as hundreds.
 const ITEM_MAX_BYTES: usize = 300_000;
 /// More than are ever shown of the days that are looked at.
-const SAMPLES_MAX: usize = 4 * SAMPLES_PER_DAY;
+const SAMPLES_MAX: usize = 2 * SAMPLES_PER_DAY;
 
 /// Ledgers in a table.
 #[derive(Debug)]
@@ -186,6 +186,7 @@ impl Ledger for DynamoLedger {
             whole.is_full = self.bounds.is_full(&whole.entries);
             return Ok(whole);
         }
+        let added = batch.entries.len();
         let mut whole = if let Some(item) = self.add(key, &batch).await? {
             item::decode(&item)
         } else {
@@ -201,8 +202,10 @@ impl Ledger for DynamoLedger {
             before.entries.dedup();
             before
         };
-        if self.bounds.wants_trim(&whole.entries) || whole.samples.len() > SAMPLES_MAX {
-            let kept = self.bounds.reduce(whole.entries.iter().copied());
+        let trimmed = self.bounds.trimmed(&whole.entries, added);
+        let reduced = || self.bounds.reduce(whole.entries.iter().copied());
+        let is_wordy = whole.samples.len() > SAMPLES_MAX;
+        if let Some(kept) = trimmed.or_else(|| is_wordy.then(reduced)) {
             self.trim(key, &whole, &kept).await;
         }
         sample::keep_best(&mut whole.samples);
@@ -219,9 +222,16 @@ impl Ledger for DynamoLedger {
         self.claim_alert(key, mark, now).await
     }
 
-    async fn mark(&self, key: &LedgerKey, mark: Mark, record: &Record) -> Result<(), LedgerError> {
+    async fn mark(
+        &self,
+        key: &LedgerKey,
+        mark: Mark,
+        record: Option<&Record>,
+    ) -> Result<(), LedgerError> {
         // In this order: a ledger that says so is never asked again.
-        self.record_alert(key, mark, record).await?;
+        if let Some(record) = record {
+            self.record_alert(key, mark, record).await?;
+        }
         self.update(key)
             .update_expression("SET expires_at = :expires_at ADD marks :marks")
             .expression_attribute_values(":expires_at", expiry(clock::now(), self.ledger_days))

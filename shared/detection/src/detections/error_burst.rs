@@ -29,7 +29,7 @@ pub(super) static DETECTION: Detection = Detection {
 
 const DENIALS: Parameter = Parameter {
     name: "denials",
-    unit: Unit::Count,
+    unit: Unit::Count { within: &WINDOW },
     default: 15,
     meaning: "denied calls that make a burst",
 };
@@ -41,13 +41,13 @@ const WINDOW: Parameter = Parameter {
 };
 const OPERATIONS: Parameter = Parameter {
     name: "operations",
-    unit: Unit::Count,
+    unit: Unit::Count { within: &WINDOW },
     default: 10,
     meaning: "distinct denied operations in a burst that make an enumeration",
 };
 const SERVICES: Parameter = Parameter {
     name: "services",
-    unit: Unit::Count,
+    unit: Unit::Count { within: &WINDOW },
     default: 3,
     meaning: "distinct services of an enumeration",
 };

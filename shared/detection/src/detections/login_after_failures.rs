@@ -39,7 +39,7 @@ pub(super) static DETECTION: Detection = Detection {
 
 const FAILURES: Parameter = Parameter {
     name: "failures",
-    unit: Unit::Count,
+    unit: Unit::Count { within: &WINDOW },
     default: 5,
     meaning: "failed sign-ins of the principal before it succeeds",
 };

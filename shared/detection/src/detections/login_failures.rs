@@ -31,7 +31,7 @@ pub(super) static DETECTION: Detection = Detection {
 
 pub(super) const FAILURES: Parameter = Parameter {
     name: "failures",
-    unit: Unit::Count,
+    unit: Unit::Count { within: &WINDOW },
     default: 10,
     meaning: "failed sign-ins that make a burst",
 };
@@ -43,7 +43,7 @@ pub(super) const WINDOW: Parameter = Parameter {
 };
 const SLOW_FAILURES: Parameter = Parameter {
     name: "slow_failures",
-    unit: Unit::Count,
+    unit: Unit::Count { within: &SLOW_WINDOW },
     default: 20,
     meaning: "failed sign-ins that count however slow",
 };

@@ -69,7 +69,10 @@ pub struct Technique {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Things: failures, accounts, operations.
-    Count,
+    Count {
+        /// The window they are counted in.
+        within: &'static Parameter,
+    },
     /// Minutes of event time.
     Minutes,
 }

@@ -35,7 +35,7 @@ pub(super) static DETECTION: Detection = Detection {
 
 const ACCOUNTS: Parameter = Parameter {
     name: "accounts",
-    unit: Unit::Count,
+    unit: Unit::Count { within: &WINDOW },
     default: 5,
     meaning: "distinct accounts that fail",
 };

@@ -31,6 +31,10 @@ pub struct Bounds {
     pub failing_principals: usize,
     /// The most turns of one principal: as many as are ever counted of one.
     pub turns: usize,
+    /// As many calls as are ever counted in a window shorter than a day.
+    pub burst: usize,
+    /// Half of the shortest window: see [`Bounds::news`].
+    pub news_secs: i64,
     /// Of each cloud, kind and day, entries by turns of operations.
     pub operations: usize,
     /// `Seen` entries of each cloud and day.
@@ -47,8 +51,7 @@ const LOOK_BACK_DAYS: u32 = 3;
 const LATENESS_DAYS: u32 = 1;
 /// The most a threshold can ask of a bounded ledger; an item must stay well below 400 KB.
 const NEWEST_MAX: usize = 1000;
-/// Evidence of one kind that came so close together tells the same: see [`Bounds::news`].
-const NEWS_SECS: i64 = 5 * 60;
+const DAY_MINUTES: u32 = 24 * 60;
 
 impl Default for Bounds {
     fn default() -> Self {
@@ -60,21 +63,33 @@ impl Bounds {
     /// Enough for a policy's thresholds and windows, as far as an item can hold it: of what a policy
     /// wants counted beyond a thousand, a bounded ledger can only say "at least".
     pub fn of(policy: &Policy) -> Self {
-        let parameters = |unit| {
-            DETECTIONS.iter().flat_map(move |detection| {
-                let of_unit = detection.parameters.iter().filter(move |it| it.unit == unit);
-                of_unit.map(|parameter| policy.value(detection, parameter))
-            })
-        };
-        let most = parameters(Unit::Count).max().unwrap_or(0);
-        let most = usize::try_from(most).unwrap_or(NEWEST_MAX);
-        let longest = parameters(Unit::Minutes).max().unwrap_or(0);
-        let windows = longest.div_ceil(24 * 60);
+        let (mut most, mut most_of_burst, mut longest, mut shortest) = (0, 0, 0, DAY_MINUTES);
+        for detection in DETECTIONS {
+            for parameter in detection.parameters {
+                let value = policy.value(detection, parameter);
+                match parameter.unit {
+                    Unit::Minutes => longest = longest.max(value),
+                    Unit::Count { within } => {
+                        let window = policy.value(detection, within);
+                        most = most.max(value);
+                        shortest = shortest.min(window);
+                        if window < DAY_MINUTES {
+                            most_of_burst = most_of_burst.max(value);
+                        }
+                    }
+                }
+            }
+        }
+        let count = |most| usize::try_from(most).unwrap_or(NEWEST_MAX);
+        let (most, most_of_burst) = (count(most), count(most_of_burst));
+        let windows = longest.div_ceil(DAY_MINUTES);
         Self {
-            newest: (2 * most).clamp(64, NEWEST_MAX),
+            newest: (2 * most).clamp(32, NEWEST_MAX),
             principals: 64,
             failing_principals: 320,
             turns: most.clamp(16, NEWEST_MAX),
+            burst: most_of_burst.clamp(4, NEWEST_MAX),
+            news_secs: i64::from(shortest) * 60 / 2,
             operations: 32,
             seen: 12,
             horizon_days: LATENESS_DAYS + windows.max(LOOK_BACK_DAYS) + 1,
@@ -92,6 +107,7 @@ impl Bounds {
             principals: half(self.principals),
             failing_principals: half(self.failing_principals),
             turns: half(self.turns),
+            burst: half(self.burst),
             operations: half(self.operations),
             seen: half(self.seen),
             ..self
@@ -106,10 +122,14 @@ impl Bounds {
         Some((0..LATENESS_DAYS).fold(newest, |day, _| day.previous()))
     }
 
-    /// Whether some day of a kind has grown to twice its bound, so that a trim is worth its request.
-    pub fn wants_trim(&self, entries: &[Entry]) -> bool {
-        let counts = counts(entries);
-        counts.iter().any(|((_, kind, _), count)| *count > 2 * self.most_of(*kind))
+    /// What to keep of a ledger that a write of at most `added` entries has grown to twice of that,
+    /// so that a trim is worth its request. None of any other: of all who write at once, one trims.
+    pub fn trimmed(&self, entries: &[Entry], added: usize) -> Option<BTreeSet<Entry>> {
+        // No fewer are ever kept of so many.
+        let is_large = entries.len() >= 2 * self.newest;
+        let kept = is_large.then(|| self.reduce(entries.iter().copied()))?;
+        let times = |count: usize| count / (2 * kept.len()).max(1);
+        (times(entries.len()) > times(entries.len().saturating_sub(added))).then_some(kept)
     }
 
     /// Whether evidence may be missing: some day of a kind fills its bound. Its count is then "at
@@ -122,11 +142,13 @@ impl Bounds {
     /// The entries of a batch that are worth writing to a ledger that holds `known`.
     ///
     /// What is known already is not. Neither is one more call in the middle of a flood: of a cloud
-    /// and kind, where the same five minutes hold the newest entries already, and as many of this
-    /// principal as are ever counted of one, and its operation. So a flood of any size costs a few
-    /// writes each five minutes and warm function: each knows only what it was answered.
+    /// and kind, where the same half of the shortest window (five minutes by default) holds as many
+    /// entries as are kept already, or as are ever counted in one window once the day is full; and
+    /// as many of this principal; and its operation. So any window around what is left out is
+    /// complete without it, and a flood of any size costs a few writes each five minutes and warm
+    /// function: each knows only what it was answered.
     pub fn news(&self, known: &[Entry], batch: &[Entry]) -> Vec<Entry> {
-        let mut flood = Flood::default();
+        let mut flood = Flood::new(self);
         let mut held: BTreeSet<Entry> = known.iter().copied().collect();
         for entry in &held {
             flood.add(entry);
@@ -134,7 +156,7 @@ impl Bounds {
         let mut newest_first = batch.to_vec();
         newest_first.sort_unstable_by(|a, b| b.cmp(a));
         newest_first.retain(|entry| {
-            let is_news = !held.contains(entry) && !flood.drowns(entry, self);
+            let is_news = !held.contains(entry) && !flood.drowns(entry);
             if is_news {
                 flood.add(entry);
                 held.insert(*entry);
@@ -142,13 +164,6 @@ impl Bounds {
             is_news
         });
         newest_first
-    }
-
-    fn most_of(&self, kind: Kind) -> usize {
-        match kind {
-            Kind::Seen => self.seen,
-            _ => self.newest + self.of_principals(kind) + self.operations,
-        }
     }
 
     fn of_principals(&self, kind: Kind) -> usize {
@@ -212,34 +227,50 @@ fn counts(entries: &[Entry]) -> HashMap<Group, usize> {
     counts
 }
 
-/// How much there is of each five minutes.
-#[derive(Default)]
-struct Flood {
+/// How much there is of each day, and of each half of the shortest window.
+struct Flood<'a> {
+    bounds: &'a Bounds,
+    of_days: HashMap<Group, usize>,
     calls: HashMap<Slot, usize>,
     of_principals: HashMap<(Slot, Option<u64>), usize>,
     of_operations: HashSet<(Slot, u32)>,
 }
 
-/// A cloud, a kind, and five minutes.
-type Slot = (Cloud, Kind, i64);
+/// Half of the shortest window, of what is bounded together.
+type Slot = (Group, i64);
 
-impl Flood {
-    fn slot(entry: &Entry) -> Slot {
-        (entry.cloud(), entry.kind(), entry.time().millis().div_euclid(NEWS_SECS * 1000))
+impl<'a> Flood<'a> {
+    fn new(bounds: &'a Bounds) -> Self {
+        let (of_days, calls) = (HashMap::new(), HashMap::new());
+        Self {
+            bounds,
+            of_days,
+            calls,
+            of_principals: HashMap::new(),
+            of_operations: HashSet::new(),
+        }
+    }
+
+    fn slot(&self, entry: &Entry) -> Slot {
+        (group(entry), entry.time().millis().div_euclid(self.bounds.news_secs * 1000))
     }
 
     fn add(&mut self, entry: &Entry) {
-        let slot = Self::slot(entry);
+        *self.of_days.entry(group(entry)).or_default() += 1;
+        let slot = self.slot(entry);
         *self.calls.entry(slot).or_default() += 1;
         *self.of_principals.entry((slot, entry.principal())).or_default() += 1;
         self.of_operations.insert((slot, entry.operation()));
     }
 
-    fn drowns(&self, entry: &Entry, bounds: &Bounds) -> bool {
-        let slot = Self::slot(entry);
+    fn drowns(&self, entry: &Entry) -> bool {
+        let bounds = self.bounds;
+        let is_full = self.of_days.get(&group(entry)).is_some_and(|count| *count >= bounds.newest);
+        let enough = if is_full { bounds.burst } else { bounds.newest };
+        let slot = self.slot(entry);
         let of_principal = self.of_principals.get(&(slot, entry.principal()));
-        self.calls.get(&slot).is_some_and(|count| *count >= bounds.newest)
-            && of_principal.is_some_and(|count| *count >= bounds.turns)
+        self.calls.get(&slot).is_some_and(|count| *count >= enough)
+            && of_principal.is_some_and(|count| *count >= enough.min(bounds.turns))
             && self.of_operations.contains(&(slot, entry.operation()))
     }
 }
@@ -293,6 +324,8 @@ mod tests {
         principals: 3,
         failing_principals: 5,
         turns: 2,
+        burst: 2,
+        news_secs: 300,
         operations: 2,
         seen: 2,
         horizon_days: 2,
@@ -332,7 +365,7 @@ mod tests {
         let kept = bounds.reduce(flood.chain(others.iter().copied()));
         assert!(others.iter().all(|other| kept.contains(other)));
         assert!(kept.len() < bounds.newest + bounds.failing_principals + bounds.operations);
-        assert!(!bounds.wants_trim(&kept.into_iter().collect::<Vec<_>>()));
+        assert_eq!(bounds.trimmed(&kept.into_iter().collect::<Vec<_>>(), usize::MAX), None);
     }
 
     #[test]
@@ -380,8 +413,9 @@ mod tests {
             }
             known.extend(news);
         }
-        // An hour has twelve times five minutes, each of which is full after 64 calls.
-        assert_eq!(written.iter().sum::<usize>(), 12 * 64);
+        // An hour has twelve times five minutes: the first fills the day, and of the others as many
+        // are written as are ever counted.
+        assert_eq!(written.iter().sum::<usize>(), bounds.newest + 11 * bounds.burst);
         assert_eq!(bounds.news(&known, &known), []);
         let flooded = known.last().unwrap().time().millis();
         for (who, operation, outcome) in [

@@ -77,8 +77,7 @@ impl MemoryLedger {
         if let Some(bounds) = self.bounds {
             whole.is_full = bounds.is_full(&whole.entries);
             bounds.reduce_samples(&mut ledger.samples, &ledger.entries);
-            if bounds.wants_trim(&ledger.entries) {
-                let kept = bounds.reduce(ledger.entries.iter().copied());
+            if let Some(kept) = bounds.trimmed(&ledger.entries, batch.entries.len()) {
                 ledger.entries = kept.into_iter().collect();
             }
         }
@@ -164,7 +163,12 @@ impl Ledger for SharedMemoryLedger {
         Ok(self.with(|ledger| ledger.claim(key, mark, now)))
     }
 
-    async fn mark(&self, key: &LedgerKey, mark: Mark, _: &Record) -> Result<(), Infallible> {
+    async fn mark(
+        &self,
+        key: &LedgerKey,
+        mark: Mark,
+        _: Option<&Record>,
+    ) -> Result<(), Infallible> {
         self.with(|ledger| ledger.mark(key, mark));
         Ok(())
     }

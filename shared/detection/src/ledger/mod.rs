@@ -95,7 +95,7 @@ pub trait Ledger {
         &self,
         key: &LedgerKey,
         mark: Mark,
-        record: &Record,
+        record: Option<&Record>,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
@@ -110,7 +110,12 @@ impl<L: Ledger + Sync> Ledger for &L {
         (**self).claim(key, mark, now).await
     }
 
-    async fn mark(&self, key: &LedgerKey, mark: Mark, record: &Record) -> Result<(), L::Error> {
+    async fn mark(
+        &self,
+        key: &LedgerKey,
+        mark: Mark,
+        record: Option<&Record>,
+    ) -> Result<(), L::Error> {
         (**self).mark(key, mark, record).await
     }
 }

@@ -138,7 +138,12 @@ impl<L: Ledger + Sync> Ledger for WarmLedger<L> {
         self.inner.claim(key, mark, now).await
     }
 
-    async fn mark(&self, key: &LedgerKey, mark: Mark, record: &Record) -> Result<(), L::Error> {
+    async fn mark(
+        &self,
+        key: &LedgerKey,
+        mark: Mark,
+        record: Option<&Record>,
+    ) -> Result<(), L::Error> {
         self.inner.mark(key, mark, record).await?;
         self.with(|memory| {
             if let Some((_, ledger)) = memory.sources.get_mut(key) {

@@ -26,7 +26,7 @@ impl Policy {
             for parameter in detection.parameters {
                 let value = self.value(detection, parameter);
                 let unit = match parameter.unit {
-                    Unit::Count => "",
+                    Unit::Count { .. } => "",
                     Unit::Minutes => " min",
                 };
                 let origin = if self.values.contains_key(&(detection.id, parameter.name)) {

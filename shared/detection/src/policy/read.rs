@@ -111,7 +111,7 @@ fn one_detection(
 
 fn largest(parameter: &Parameter) -> u32 {
     match parameter.unit {
-        Unit::Count => COUNT_MAX,
+        Unit::Count { .. } => COUNT_MAX,
         Unit::Minutes => MINUTES_MAX,
     }
 }
