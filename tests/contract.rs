@@ -4,10 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
-    ScalarAttributeType,
-};
+use aws_sdk_dynamodb::types::AttributeValue;
 use callerwatch_adapters::ledger::{DynamoLedger, LedgerError};
 use callerwatch_detection::activity::Outcome;
 use callerwatch_detection::decide;
@@ -21,7 +18,7 @@ use callerwatch_detection::policy::Policy;
 use callerwatch_detection::score::Severity;
 use callerwatch_detection::source::LedgerKey;
 use callerwatch_detection::timestamp::Timestamp;
-use callerwatch_tests::emulator::Emulator;
+use callerwatch_tests::emulator::{Emulator, create_table};
 use callerwatch_tests::{START, call};
 use pollster::block_on;
 
@@ -164,30 +161,6 @@ impl Ledger for OnRuntime<'_> {
     ) -> Result<(), LedgerError> {
         self.emulator.block_on(self.ledger.mark(key, mark, record))
     }
-}
-
-async fn create_table(client: &aws_sdk_dynamodb::Client, table: &str) {
-    let key = |name, kind| {
-        KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("a key")
-    };
-    let attribute = |name| {
-        AttributeDefinition::builder()
-            .attribute_name(name)
-            .attribute_type(ScalarAttributeType::S)
-            .build()
-            .expect("an attribute")
-    };
-    client
-        .create_table()
-        .table_name(table)
-        .billing_mode(BillingMode::PayPerRequest)
-        .key_schema(key("pk", KeyType::Hash))
-        .key_schema(key("sk", KeyType::Range))
-        .attribute_definitions(attribute("pk"))
-        .attribute_definitions(attribute("sk"))
-        .send()
-        .await
-        .expect("a table");
 }
 
 fn key() -> LedgerKey {
