@@ -34,6 +34,8 @@ pub struct Config {
     pub log_level: Level,
     /// The largest object that is fetched: half of the memory there is, since it is read from there.
     pub object_max_bytes: u64,
+    /// Whether the mapping that invokes the function takes back the failed items of a batch alone.
+    pub item_failures: bool,
 }
 
 /// What is wrong with a variable, and what to do.
@@ -86,6 +88,8 @@ impl Config {
             from.optional("RUST_LOG", "one of error, warn, info, debug and trace", level);
         let memory = from
             .optional("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "a number of MiB", |it| it.parse().ok());
+        let item_failures =
+            from.optional("CALLERWATCH_ITEM_FAILURES", "true or false", |it| it.parse().ok());
         let all = (table, topic_arn, bucket, policy_key, ledger_days, alert_days);
         match all {
             (
@@ -107,6 +111,7 @@ impl Config {
                 object_max_bytes: memory
                     .map_or(OBJECT_MAX_BYTES, |mib: u32| u64::from(mib) * (1 << 20) / 2)
                     .min(OBJECT_MAX_BYTES),
+                item_failures: item_failures.unwrap_or_default(),
             }),
             _ => Err(ConfigErrors(from.faults)),
         }
@@ -204,8 +209,14 @@ mod tests {
         assert_eq!(config.log_level, Level::INFO);
         assert_eq!(config.object_max_bytes, 128 << 20);
         let chat = "arn:aws:sns:eu-west-1:111111111111:chat";
-        let more = [("CALLERWATCH_CHAT_TOPIC_ARN", chat), ("RUST_LOG", "debug")];
+        assert!(!config.item_failures);
+        let more = [
+            ("CALLERWATCH_CHAT_TOPIC_ARN", chat),
+            ("RUST_LOG", "debug"),
+            ("CALLERWATCH_ITEM_FAILURES", "true"),
+        ];
         let config = read(&more).unwrap();
+        assert!(config.item_failures);
         assert_eq!(config.chat_topic_arn.unwrap().as_str(), chat);
         assert_eq!(config.log_level, Level::DEBUG);
         let config = read(&[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "10240")]).unwrap();
@@ -223,6 +234,7 @@ mod tests {
                 "CALLERWATCH_LEDGER_DAYS" => "31",
                 "CALLERWATCH_ALERT_DAYS" => "-1",
                 "RUST_LOG" => "2",
+                "CALLERWATCH_ITEM_FAILURES" => "1",
                 _ => return None,
             };
             Some(value.to_owned())
@@ -235,7 +247,8 @@ CALLERWATCH_STATE_BUCKET is not set; set it to the name of a bucket
 CALLERWATCH_POLICY_KEY is not set; set it to the key of an object
 CALLERWATCH_LEDGER_DAYS is \"31\"; set it to a number of days from 1 to 30
 CALLERWATCH_ALERT_DAYS is \"-1\"; set it to a number of days from 1 to 3650
-RUST_LOG is \"2\"; set it to one of error, warn, info, debug and trace";
+RUST_LOG is \"2\"; set it to one of error, warn, info, debug and trace
+CALLERWATCH_ITEM_FAILURES is \"1\"; set it to true or false";
         assert_eq!(errors.unwrap_err().to_string(), expected);
     }
 
