@@ -16,7 +16,9 @@ VENV := target/venv/bin
 PYTHON := target/venv/.done
 SAM := target/sam/.done
 CHECKOV := target/checkov/.done
-DEV_BOOTSTRAP := target/lambda/dev/aws/bootstrap
+# Each is the package callerwatch-NAME, with the program bootstrap-NAME.
+FUNCTIONS := $(notdir $(patsubst %/Cargo.toml,%,$(wildcard functions/*/Cargo.toml)))
+DEV_BOOTSTRAPS := $(FUNCTIONS:%=target/lambda/dev/%/bootstrap)
 
 .PHONY: help run build test check bench fuzz fmt rust venv package deploy local dev-bootstrap
 
@@ -49,7 +51,7 @@ target/bench-data:
 	python3 ../shared/gen_cloudtrail.py --size-mb 300 --seed 7 --out $@.part
 	mv $@.part $@
 
-package: rust $(PYTHON) ## Build the zip of the function for Lambda, for ARCH=….
+package: rust $(PYTHON) ## Build the zips of the functions for Lambda, for ARCH=….
 	$(VENV)/python infra/aws/package.py --arch $(ARCH)
 
 deploy: package $(SAM) ## Deploy to an AWS account, for ARCH=…, with STACK=… and PARAMETERS='Name=value …'.
@@ -63,12 +65,15 @@ venv: $(PYTHON) $(SAM) $(CHECKOV) ## The tools that packaging and tests use, in 
 fmt: rust ## Format the code.
 	cargo fmt --all
 
-# Unoptimized, for deployments to the emulator; the command beside it, to send it events.
+# Unoptimized, for deployments to the emulator; the command beside them, to send events.
 dev-bootstrap: rust
-	cargo build --package callerwatch-aws --package callerwatch --all-features
-	mkdir -p $(dir $(DEV_BOOTSTRAP))
-	strip -o $(DEV_BOOTSTRAP).part $(TARGET)/debug/bootstrap-aws
-	mv $(DEV_BOOTSTRAP).part $(DEV_BOOTSTRAP)
+	cargo build $(FUNCTIONS:%=--package callerwatch-%) --package callerwatch --all-features
+	$(MAKE) --no-print-directory $(DEV_BOOTSTRAPS)
+
+target/lambda/dev/%/bootstrap: $(TARGET)/debug/bootstrap-%
+	mkdir -p $(@D)
+	strip -o $@.part $<
+	mv $@.part $@
 
 # Made anew when the requirements change, so that nothing of before is left in them. The SAM CLI and
 # the emulator contradict each other, so they are apart; checkov brings a hundred packages of its own.

@@ -31,8 +31,8 @@ from samtranslator.yaml_helper import yaml_parse
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "infra/aws/template.yaml"
-# What `make test` puts there: unoptimized, so that it is built in seconds.
-CODE = ROOT / "target/lambda/dev/aws"
+# A folder for each function, as `make test` fills them: unoptimized, so that all is built in seconds.
+CODE = ROOT / "target/lambda/dev"
 
 ACCOUNT = "111111111111"
 REGION = "us-east-1"
@@ -238,26 +238,33 @@ class Emulator:
         code: pathlib.Path | None = CODE,
         account: str = ACCOUNT,
     ) -> Stack:
-        """Creates or updates a stack. The functions run the bootstrap in the folder `code`."""
+        """Creates or updates a stack. Each function runs the bootstrap in its folder of `code`."""
         document = yaml_parse(template.read_text())
+        has_parameter = document.get("Parameters", {})
+        given = {key: it for key, it in LOCAL_PARAMETERS.items() if key in has_parameter}
+        given.update(parameters or {})
+        values = {key: it.get("Default", "") for key, it in has_parameter.items()} | given
         for resource in document["Resources"].values():
             if resource["Type"] == "AWS::Serverless::Function":
                 if code is None:
                     raise EmulatorError(f"deploying {template.name}: it has a function, and no code")
-                resource["Properties"]["CodeUri"] = self.upload(code, account)
+                condition = document["Conditions"].get(resource.get("Condition"))
+                if condition is None or holds(condition, values):
+                    folder = code / pathlib.PurePath(resource["Properties"]["CodeUri"]).name
+                    resource["Properties"]["CodeUri"] = self.upload(folder, account)
+                else:
+                    resource["Properties"]["CodeUri"] = f"s3://{ARTIFACTS}/of-nothing.zip"
             if self.authorize:
                 # What is denied without TLS is denied on loopback.
                 policy = resource["Properties"].get("PolicyDocument", {})
                 policy["Statement"] = [
                     it for it in policy.get("Statement", []) if it.get("Sid") != "TlsOnly"
                 ]
-        has_parameter = document.get("Parameters", {})
-        given = {key: it for key, it in LOCAL_PARAMETERS.items() if key in has_parameter}
-        given.update(parameters or {})
         client = self.client("cloudformation", account)
         request = {
             "StackName": name,
-            "TemplateBody": json.dumps(document),
+            # In the body of a request it may not be longer than 51,200 bytes.
+            "TemplateURL": self.store(f"{name}.json", json.dumps(document).encode(), account),
             "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
             "Parameters": [
                 {"ParameterKey": key, "ParameterValue": value} for key, value in given.items()
@@ -304,11 +311,16 @@ class Emulator:
             entry = zipfile.ZipInfo("bootstrap")
             entry.external_attr = 0o100755 << 16
             zipped.writestr(entry, bootstrap.read_bytes())
+        key = f"{code.name}-{bootstrap.stat().st_mtime_ns}.zip"
+        return self.store(key, archive.getvalue(), account).replace(f"{self.url}/", "s3://")
+
+    def store(self, key: str, content: bytes, account: str) -> str:
+        """Puts an object where templates and code are deployed from; says its URL."""
+        bucket = f"{ARTIFACTS}-{account}"
         s3 = self.client("s3", account)
-        s3.create_bucket(Bucket=f"{ARTIFACTS}-{account}")
-        key = f"{bootstrap.stat().st_mtime_ns}.zip"
-        s3.put_object(Bucket=f"{ARTIFACTS}-{account}", Key=key, Body=archive.getvalue())
-        return f"s3://{ARTIFACTS}-{account}/{key}"
+        s3.create_bucket(Bucket=bucket)
+        s3.put_object(Bucket=bucket, Key=key, Body=content)
+        return f"{self.url}/{bucket}/{key}"
 
     def bootstraps(self) -> list[int]:
         """The process ids of the running bootstraps, for tests that kill them (Linux alone)."""
@@ -330,6 +342,16 @@ def failures(client: Any, stack: str) -> str:
         if event["ResourceStatus"].endswith("_FAILED")
     ]
     return "; ".join(told) or "no resource says why"
+
+
+def holds(condition: Any, values: Mapping[str, Any]) -> bool:
+    """Whether a condition of a template holds: one that compares parameters with words."""
+    ((operation, operands),) = condition.items()
+    if operation == "Fn::Not":
+        return not holds(operands[0], values)
+    assert operation == "Fn::Equals", operation
+    left, right = (values[it["Ref"]] if isinstance(it, dict) else it for it in operands)
+    return str(left) == str(right)
 
 
 def free_port() -> int:

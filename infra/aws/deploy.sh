@@ -20,8 +20,10 @@ ask() {
 
 region=${AWS_REGION:-$(ask 'boto3.session.Session().region_name or ""')}
 [ -n "$region" ] || refuse 'no region: set AWS_REGION, or one in the profile'
-[ -f "../../target/lambda/aws/bootstrap" ] || refuse 'no package: run make package first'
-# Names of the function and its role are made of the stack's, and have 64 characters at most.
+for function in ../../functions/*/; do
+	[ -f "../../target/lambda/$(basename "$function")/bootstrap" ] || refuse 'no package: run make package first'
+done
+# Names of the functions and their logs are made of the stack's, and have 64 characters at most.
 case $stack in
 	'' | [!A-Za-z]* | *[!A-Za-z0-9-]*) refuse "not the name of a stack: $stack" ;;
 esac

@@ -1,6 +1,6 @@
-"""Builds what the template deploys: target/lambda/aws/bootstrap, and the same as a zip.
+"""Builds what the template deploys: target/lambda/NAME/bootstrap for each function, and it as a zip.
 
-Run by `make package`, in target/venv. The bootstrap is built against the C library of Amazon
+Run by `make package`, in target/venv. The bootstraps are built against the C library of Amazon
 Linux 2023, whatever this machine has. The same bootstrap gives the same zip.
 """
 
@@ -14,6 +14,8 @@ import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 LAMBDA = ROOT / "target/lambda"
+# Each is the package callerwatch-NAME, with the program bootstrap-NAME.
+FUNCTIONS = sorted(it.parent.name for it in ROOT.glob("functions/*/Cargo.toml"))
 # Amazon Linux 2023 has this one.
 GLIBC = "2.34"
 PROFILE = "dist"
@@ -28,15 +30,16 @@ def main() -> None:
     parser.add_argument("--arch", choices=sorted(TARGETS), required=True)
     arch = parser.parse_args().arch
     install_target(arch)
-    bootstrap = build(arch)
-    folder = LAMBDA / "aws"
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(bootstrap, folder / "bootstrap")
-    (folder / "bootstrap").chmod(0o755)
-    archive = LAMBDA / f"aws-{arch}.zip"
-    write_zip(folder / "bootstrap", archive)
-    print(f"{folder / 'bootstrap'}: {(folder / 'bootstrap').stat().st_size:,} bytes, {arch}")
-    print(f"{archive}: {archive.stat().st_size:,} bytes")
+    built = build(arch)
+    for name in FUNCTIONS:
+        bootstrap = LAMBDA / name / "bootstrap"
+        bootstrap.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(built / f"bootstrap-{name}/bootstrap", bootstrap)
+        bootstrap.chmod(0o755)
+        archive = LAMBDA / f"{name}-{arch}.zip"
+        write_zip(bootstrap, archive)
+        print(f"{bootstrap}: {bootstrap.stat().st_size:,} bytes, {arch}")
+        print(f"{archive}: {archive.stat().st_size:,} bytes")
 
 
 def install_target(arch: str) -> None:
@@ -55,19 +58,20 @@ def install_target(arch: str) -> None:
 
 
 def build(arch: str) -> pathlib.Path:
-    """Builds the bootstrap, and says where it is."""
+    """Builds the bootstraps, and says in which folder they are."""
     target_dir = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     binaries = pathlib.Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}"}
     command = ["cargo-lambda", "lambda", "build", "--profile", PROFILE, "--locked"]
-    command += ["--package", "callerwatch-aws", "--bin", "bootstrap-aws"]
+    for name in FUNCTIONS:
+        command += ["--package", f"callerwatch-{name}", "--bin", f"bootstrap-{name}"]
     command += ["--target", f"{TARGETS[arch]}.{GLIBC}"]
-    # Its copy of the bootstrap is not used, and must not take the place of another's.
+    # Its copies of the bootstraps are not used, and must not take the place of others.
     command += ["--lambda-dir", str(target_dir / "cargo-lambda" / arch)]
     built = subprocess.run(command, check=False, cwd=ROOT, env=environment)
     if built.returncode != 0:
         sys.exit(f"package: building for {arch} failed")
-    return target_dir / "cargo-lambda" / arch / "bootstrap-aws" / "bootstrap"
+    return target_dir / "cargo-lambda" / arch
 
 
 def write_zip(bootstrap: pathlib.Path, archive: pathlib.Path) -> None:

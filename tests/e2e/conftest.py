@@ -12,8 +12,8 @@ from .deployment import Deployment
 from .proxy import Proxy
 from .scan import CALLERWATCH
 
-# Another bootstrap than that of `make dev-bootstrap`, where one is named.
-BOOTSTRAP = pathlib.Path(os.environ.get("CALLERWATCH_CODE", CODE))
+# Other bootstraps than those of `make dev-bootstrap`, where a folder of them is named.
+BOOTSTRAPS = pathlib.Path(os.environ.get("CALLERWATCH_CODE", CODE))
 ACCOUNTS = itertools.count(100_000_000_001)
 
 Deploy = Callable[..., Deployment]
@@ -36,24 +36,23 @@ def emulator(proxy: Proxy) -> Iterator[Emulator]:
 
 @pytest.fixture(scope="session")
 def built() -> pathlib.Path:
-    """The folder of the bootstrap; beside it, the command that is the reference."""
-    for file in (BOOTSTRAP / "bootstrap", CALLERWATCH):
+    """The folder of the bootstraps; beside it, the command that is the reference."""
+    for file in (BOOTSTRAPS / "aws/bootstrap", CALLERWATCH):
         assert file.is_file(), f"{file} is not built: make dev-bootstrap"
-    return BOOTSTRAP
+    return BOOTSTRAPS
 
 
 @pytest.fixture(scope="session")
 def deploy(emulator: Emulator, proxy: Proxy, built: pathlib.Path) -> Deploy:
     """Deploys into an account of its own, with the bucket of a trail where it is asked for."""
 
-    def deploy(*, with_trail: bool = False) -> Deployment:
+    def deploy(*, with_trail: bool = False, **parameters: str) -> Deployment:
         account = str(next(ACCOUNTS))
-        parameters = {}
         trail = None
         if with_trail:
             trail = f"trail-{account}"
             emulator.client("s3", account).create_bucket(Bucket=trail)
-            parameters = {"TrailBucketName": trail, "TrailDelivery": "s3"}
+            parameters |= {"TrailBucketName": trail, "TrailDelivery": "s3"}
         stack = emulator.deploy(parameters=parameters, code=built, account=account)
         deployment = Deployment(emulator, proxy, stack, trail)
         if trail:

@@ -28,7 +28,9 @@ def emulator():
 
 @pytest.fixture(scope="session")
 def do_nothing(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A folder of code that is deployed and never run."""
+    """Folders of code that is deployed and never run."""
     folder = tmp_path_factory.mktemp("code")
-    (folder / "bootstrap").write_text("#!/bin/sh\nexit 1\n")
+    for name in ("aws", "gcp", "azure"):
+        (folder / name).mkdir()
+        (folder / name / "bootstrap").write_text("#!/bin/sh\nexit 1\n")
     return folder

@@ -11,6 +11,11 @@ from typing import Iterator, Mapping
 import pytest
 from emulator import CODE, ROOT, Emulator, Stack, wait_for
 
+SECRET = "arn:aws:secretsmanager:us-east-1:111111111111:secret:callerwatch-hub-AbCdEf"
+BROKER = "callerwatch.servicebus.windows.net:9093"
+AZURE = {"AzureHubName": "logs", "AzureBootstrapServer": BROKER, "AzureSecretArn": SECRET}
+GCP = {"GcpPushServiceAccount": "callerwatch-push@example.iam.gserviceaccount.com"}
+
 SCRIPT = ROOT / "infra/aws/deploy.sh"
 LOCAL = ROOT / "infra/aws/local.py"
 
@@ -73,9 +78,17 @@ def test_deploys(emulator: Emulator, tmp_path: pathlib.Path) -> None:
             {"TrailDelivery": "sns", "TrailBucketName": "logs-of-the-trail"},
             "TrailDelivery sns needs TrailTopicArn",
         ),
+        (
+            {"AzureHubName": "logs", "AzureSecretArn": SECRET},
+            "AzureHubName needs AzureBootstrapServer",
+        ),
+        (
+            {"AzureHubName": "logs", "AzureBootstrapServer": BROKER},
+            "AzureHubName needs AzureSecretArn",
+        ),
     ],
 )
-def test_refuses_half_a_trail(
+def test_refuses_half_a_source(
     emulator: Emulator, do_nothing: pathlib.Path, parameters: dict[str, str], fault: str
 ) -> None:
     with pytest.raises(Exception, match=fault):
@@ -95,6 +108,9 @@ def test_refuses_half_a_trail(
             "AlertEmail": "security@example.com",
             "MinimumSeverity": "High",
         },
+        GCP,
+        AZURE,
+        AZURE | GCP | {"AzurePollers": "2"},
     ],
 )
 def test_every_way_to_deploy(
@@ -113,6 +129,19 @@ def test_every_way_to_deploy(
             assert protocols == ["email", "email", "https"]
         else:
             assert protocols == []
+        functions = stack.client("lambda").list_functions()["Functions"]
+        clouds = {it["FunctionName"].removeprefix("every-") for it in functions}
+        assert clouds == {
+            "aws",
+            *(["gcp"] if "GcpPushServiceAccount" in parameters else []),
+            *(["azure"] if "AzureHubName" in parameters else []),
+        }
+        assert ("GcpPushEndpoint" in stack.outputs) == ("gcp" in clouds)
+        if "azure" in clouds:
+            policies = stack.client("iam").list_attached_role_policies(
+                RoleName=stack.resource("AzureFunctionRole")
+            )
+            assert len(policies["AttachedPolicies"]) == 1
     finally:
         stack.delete()
 
@@ -128,7 +157,7 @@ def local() -> Iterator[subprocess.Popen[str]]:
     process.communicate()
 
 
-@pytest.mark.skipif(not (CODE / "bootstrap").exists(), reason="not built: make dev-bootstrap")
+@pytest.mark.skipif(not (CODE / "aws/bootstrap").exists(), reason="not built: make dev-bootstrap")
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
 def test_local_tells_how_and_leaves_nothing(
     local: subprocess.Popen[str], by: signal.Signals

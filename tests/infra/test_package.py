@@ -13,28 +13,36 @@ from emulator import ROOT
 
 sys.path.insert(0, str(ROOT / "infra/aws"))
 
-from package import write_zip  # noqa: E402 (found by the path above)
+from package import FUNCTIONS, write_zip  # noqa: E402 (found by the path above)
 
 # That of Amazon Linux 2023.
 GLIBC = (2, 34)
 ZIP_BYTES_MAX = 5_000_000
 MACHINES = {"x86_64": "EM_X86_64", "arm64": "EM_AARCH64"}
 
-ARCHIVES = {arch: ROOT / f"target/lambda/aws-{arch}.zip" for arch in MACHINES}
 
 
 @pytest.fixture(params=MACHINES)
 def arch(request: pytest.FixtureRequest) -> str:
     # The other one cannot be built everywhere.
-    if request.param != "x86_64" and not ARCHIVES[request.param].exists():
+    if request.param != "x86_64" and not archive_of("aws", request.param).exists():
         pytest.skip(f"not packaged: make package ARCH={request.param}")
     return request.param
 
 
+@pytest.fixture(params=FUNCTIONS)
+def archive(request: pytest.FixtureRequest, arch: str) -> pathlib.Path:
+    return archive_of(request.param, arch)
+
+
+def archive_of(function: str, arch: str) -> pathlib.Path:
+    return ROOT / f"target/lambda/{function}-{arch}.zip"
+
+
 @pytest.fixture
-def bootstrap(arch: str) -> ELFFile:
-    with zipfile.ZipFile(ARCHIVES[arch]) as archive:
-        return ELFFile(io.BytesIO(archive.read("bootstrap")))
+def bootstrap(archive: pathlib.Path) -> ELFFile:
+    with zipfile.ZipFile(archive) as zipped:
+        return ELFFile(io.BytesIO(zipped.read("bootstrap")))
 
 
 def glibc_versions(elf: ELFFile) -> set[tuple[int, ...]]:
@@ -49,11 +57,11 @@ def glibc_versions(elf: ELFFile) -> set[tuple[int, ...]]:
     return found
 
 
-def test_no_symbol_is_newer_than_amazon_linux(bootstrap: ELFFile, arch: str) -> None:
+def test_no_symbol_is_newer_than_amazon_linux(bootstrap: ELFFile, archive: pathlib.Path) -> None:
     versions = glibc_versions(bootstrap)
     assert versions, "needs no symbol of glibc: is this the bootstrap?"
     newest = ".".join(map(str, max(versions)))
-    print(f"the {arch} bootstrap needs glibc {newest}")
+    print(f"{archive.stem} needs glibc {newest}")
     assert max(versions) <= GLIBC, newest
 
 
@@ -72,11 +80,10 @@ def test_it_is_of_its_architecture_and_stripped(bootstrap: ELFFile, arch: str) -
     assert bootstrap.get_section_by_name(".symtab") is None
 
 
-def test_the_zip_is_small_and_holds_one_program(arch: str) -> None:
-    path = ARCHIVES[arch]
-    assert path.stat().st_size <= ZIP_BYTES_MAX
-    with zipfile.ZipFile(path) as archive:
-        (entry,) = archive.infolist()
+def test_the_zip_is_small_and_holds_one_program(archive: pathlib.Path) -> None:
+    assert archive.stat().st_size <= ZIP_BYTES_MAX
+    with zipfile.ZipFile(archive) as zipped:
+        (entry,) = zipped.infolist()
     assert entry.filename == "bootstrap"
     assert entry.external_attr >> 16 == 0o100755
 

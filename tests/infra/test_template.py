@@ -1,5 +1,6 @@
 """What the templates must say and the emulator does not enforce."""
 
+import re
 from typing import Any, Iterator
 
 import pytest
@@ -49,6 +50,18 @@ def statement(template: Template, name: str, sid: str) -> Document:
     return found[0]
 
 
+# The functions that read logs, and the condition under which each is there.
+FUNCTIONS = {"AwsFunction": None, "GcpFunction": "HasGcp", "AzureFunction": "HasAzure"}
+
+
+def function_of(template: Template, name: str) -> dict[str, Any]:
+    """A function with what the template says of all."""
+    shared = template["Globals"]["Function"]
+    own = template["Resources"][name]["Properties"]
+    variables = shared["Environment"]["Variables"] | own.get("Environment", {}).get("Variables", {})
+    return shared | own | {"Environment": {"Variables": variables}}
+
+
 @pytest.fixture(params=["template", "member"])
 def either(request: pytest.FixtureRequest) -> Template:
     return request.getfixturevalue(request.param)
@@ -93,6 +106,7 @@ def test_outputs_name_what_a_user_needs_next(template: Template, member: Templat
     needed = {
         "TableName", "AlertsTopicArn", "ChatTopicArn", "StateBucketName", "IngestQueueArn",
         "IngestQueueUrl", "DeadLetterQueueUrl", "EventBusArn", "FunctionName", "DashboardUrl",
+        "GcpPushEndpoint", "GcpPushAudience", "GcpFunctionName", "AzureFunctionName",
     }
     assert needed <= template["Outputs"].keys()
     for output in [*template["Outputs"].values(), *member["Outputs"].values()]:
@@ -133,8 +147,8 @@ def test_the_bucket_forgets_quarantine_and_old_versions(template: Template) -> N
     rules = template["Resources"]["StateBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     by_id = {rule["Id"]: rule for rule in rules}
     assert {rule["Status"] for rule in rules} == {"Enabled"}
-    quarantine = by_id["quarantine"]
-    assert (quarantine["Prefix"], quarantine["ExpirationInDays"]) == ("quarantine/", 14)
+    for name, prefix in {"quarantine": "quarantine/", "undelivered": "aws/lambda/"}.items():
+        assert (by_id[name]["Prefix"], by_id[name]["ExpirationInDays"]) == (prefix, 14)
     old = by_id["old-versions"]
     assert old["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
     # The policy file is no old version, however old.
@@ -203,28 +217,60 @@ def test_no_managed_policy(either: Template) -> None:
         assert "Policies" not in function
 
 
-def test_what_the_function_may_do(template: Template) -> None:
-    role = of_type(template, "AWS::IAM::Role")["AwsFunctionRole"]
-    allowed = {
-        flat(it)["Sid"]: sorted(spread(flat(it)["Action"]))
-        for it in role["Policies"][0]["PolicyDocument"]["Statement"]
-    }
-    assert allowed == {
-        "Log": ["logs:CreateLogStream", "logs:PutLogEvents"],
-        "Ingest": ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
-        "DeadLetters": ["sqs:SendMessage"],
+MAY_DO = {
+    # What all of them may.
+    "FunctionPolicy": {
         "Ledger": ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
         "Policy": ["s3:GetObject"],
         "PolicyThere": ["s3:ListBucket"],
         "Quarantine": ["s3:PutObject"],
         "Announce": ["sns:Publish"],
         "AnnounceEncrypted": ["kms:Decrypt", "kms:GenerateDataKey"],
+    },
+    "AwsFunctionRole": {
+        "Log": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Ingest": ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
+        "DeadLetters": ["sqs:SendMessage"],
         "Trail": ["s3:GetObject"],
         "TrailThere": ["s3:ListBucket"],
         "TrailEncrypted": ["kms:Decrypt"],
+    },
+    "GcpFunctionRole": {"Log": ["logs:CreateLogStream", "logs:PutLogEvents"]},
+    "AzureFunctionRole": {
+        "Log": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Hub": ["secretsmanager:GetSecretValue"],
+        "Undelivered": ["s3:PutObject"],
+    },
+}
+
+
+@pytest.mark.parametrize("name", MAY_DO)
+def test_what_functions_may_do(template: Template, name: str) -> None:
+    allowed = {
+        it["Sid"]: sorted(spread(it["Action"]))
+        for resource, it in statements(template)
+        if resource == name
     }
-    quarantine = statement(template, "AwsFunctionRole", "Quarantine")
-    assert quarantine["Resource"] == {"Fn::Sub": "${StateBucket.Arn}/quarantine/*"}
+    assert allowed == MAY_DO[name]
+
+
+def test_functions_write_to_their_own_places(template: Template) -> None:
+    for name, sid, place in [
+        ("FunctionPolicy", "Quarantine", "${StateBucket.Arn}/quarantine/*"),
+        ("AzureFunctionRole", "Undelivered", "${StateBucket.Arn}/aws/lambda/*"),
+        ("AzureFunctionRole", "Hub", "${AzureSecretArn}"),
+    ]:
+        assert statement(template, name, sid)["Resource"] == {"Fn::Sub": place}
+
+
+def test_each_function_has_a_role_of_its_own_and_the_shared_policy(template: Template) -> None:
+    roles = template["Resources"]["FunctionPolicy"]["Properties"]["Roles"]
+    attached = {flat(it)["Ref"]: it.get("Fn::If", [None])[0] for it in roles}
+    assert attached == {f"{name}Role": condition for name, condition in FUNCTIONS.items()}
+    for name in FUNCTIONS:
+        assert function_of(template, name)["Role"] == {"Fn::GetAtt": [f"{name}Role", "Arn"]}
+        # Before it may write, it is not there.
+        assert "FunctionPolicy" in template["Resources"][name]["DependsOn"]
 
 
 # --- Topics
@@ -247,7 +293,7 @@ def test_the_key_is_rotated_and_serves_publishers(template: Template) -> None:
     # Without both, CloudWatch cannot publish to a topic that is encrypted with a key of ours.
     assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
     assert alarms["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
-    publishing = statement(template, "AwsFunctionRole", "AnnounceEncrypted")
+    publishing = statement(template, "FunctionPolicy", "AnnounceEncrypted")
     assert publishing["Resource"] == {"Fn::GetAtt": ["AlertsKey", "Arn"]}
 
 
@@ -298,7 +344,7 @@ def test_every_rule_may_send(either: Template) -> None:
 
 
 def test_a_message_is_hidden_while_the_function_may_run(template: Template) -> None:
-    function = of_type(template, "AWS::Serverless::Function")["AwsFunction"]
+    function = function_of(template, "AwsFunction")
     mapping = function["Events"]["Ingest"]["Properties"]
     queue = of_type(template, "AWS::SQS::Queue")["IngestQueue"]
     window = mapping["MaximumBatchingWindowInSeconds"]
@@ -318,16 +364,31 @@ def test_a_notice_of_the_trail_bucket_comes_from_its_owner(template: Template) -
     assert owner["Fn::If"][1:] == [{"Ref": "TrailAccountId"}, {"Ref": "AWS::AccountId"}]
 
 
-# --- The function
+# --- The functions
 
 
-def test_the_function_is_told_what_it_needs(template: Template) -> None:
-    function = of_type(template, "AWS::Serverless::Function")["AwsFunction"]
+TOLD = {
+    "AwsFunction": {},
+    "GcpFunction": {
+        "CALLERWATCH_GCP_AUDIENCE": {"Ref": "GcpPushAudience"},
+        "CALLERWATCH_GCP_SERVICE_ACCOUNT": {"Ref": "GcpPushServiceAccount"},
+    },
+    "AzureFunction": {
+        "CALLERWATCH_ITEM_FAILURES": {"Fn::If": ["HasAzurePollers", "true", "false"]}
+    },
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_functions_are_told_what_they_need(template: Template, name: str) -> None:
+    assert template["Resources"][name].get("Condition") == FUNCTIONS[name]
+    cloud = name.removesuffix("Function").lower()
+    function = function_of(template, name)
+    assert function["FunctionName"] == {"Fn::Sub": f"${{AWS::StackName}}-{cloud}"}
     assert function["Runtime"] == "provided.al2023"
-    assert function["CodeUri"] == "../../target/lambda/aws/"
+    assert function["CodeUri"] == f"../../target/lambda/{cloud}/"
     assert function["Architectures"] == [{"Ref": "Architecture"}]
-    assert function["EventInvokeConfig"]["MaximumRetryAttempts"] == 2
-    assert function["Environment"]["Variables"] == {
+    assert function["Environment"]["Variables"] == TOLD[name] | {
         "CALLERWATCH_TABLE": {"Ref": "Table"},
         "CALLERWATCH_TOPIC_ARN": {"Ref": "AlertsTopic"},
         "CALLERWATCH_CHAT_TOPIC_ARN": {"Ref": "ChatTopic"},
@@ -339,14 +400,82 @@ def test_the_function_is_told_what_it_needs(template: Template) -> None:
     }
 
 
-def test_logs_are_kept_for_so_long(template: Template) -> None:
-    log = of_type(template, "AWS::Logs::LogGroup")["FunctionLog"]
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_logs_are_kept_for_so_long(template: Template, name: str) -> None:
+    log = of_type(template, "AWS::Logs::LogGroup")[f"{name}Log"]
     assert log["RetentionInDays"] == {"Ref": "LogDays"}
-    function = of_type(template, "AWS::Serverless::Function")["AwsFunction"]
     # Lambda writes to a group of this name, and would make one that keeps everything.
-    name = function["FunctionName"]["Fn::Sub"]
-    assert log["LogGroupName"] == {"Fn::Sub": f"/aws/lambda/{name}"}
-    assert template["Resources"]["AwsFunction"]["DependsOn"] == "FunctionLog"
+    called = function_of(template, name)["FunctionName"]["Fn::Sub"]
+    assert log["LogGroupName"] == {"Fn::Sub": f"/aws/lambda/{called}"}
+    assert f"{name}Log" in template["Resources"][name]["DependsOn"]
+
+
+def test_what_is_invoked_without_an_answer_is_repeated(template: Template) -> None:
+    assert function_of(template, "AwsFunction")["EventInvokeConfig"]["MaximumRetryAttempts"] == 2
+
+
+def test_pushes_are_bounded(template: Template) -> None:
+    function = function_of(template, "GcpFunction")
+    assert function["FunctionUrlConfig"] == {"AuthType": "NONE"}
+    assert function["ReservedConcurrentExecutions"] == {"Ref": "GcpConcurrency"}
+    assert template["Parameters"]["GcpConcurrency"]["MinValue"] == 1, "0 would refuse all"
+    # Nobody's token passes unless both are said.
+    assert template["Conditions"]["HasGcp"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "GcpPushServiceAccount"}, ""]}]
+    }
+    assert not re.fullmatch(template["Parameters"]["GcpPushAudience"]["AllowedPattern"], "")
+
+
+def test_the_hub_is_read(template: Template) -> None:
+    (event,) = function_of(template, "AzureFunction")["Events"].values()
+    assert event["Type"] == "SelfManagedKafka"
+    nothing = {"Ref": "AWS::NoValue"}
+    pollers = {"MinimumPollers": {"Ref": "AzurePollers"}, "MaximumPollers": {"Ref": "AzurePollers"}}
+    assert event["Properties"] == {
+        "KafkaBootstrapServers": [{"Ref": "AzureBootstrapServer"}],
+        "Topics": [{"Ref": "AzureHubName"}],
+        "ConsumerGroupId": {"Ref": "AzureConsumerGroup"},
+        "SourceAccessConfigurations": [{"Type": "BASIC_AUTH", "URI": {"Ref": "AzureSecretArn"}}],
+        "StartingPosition": "TRIM_HORIZON",
+        "BatchSize": {"Ref": "AzureBatchSize"},
+        "MaximumBatchingWindowInSeconds": 5,
+        "DestinationConfig": {
+            "OnFailure": {"Destination": {"Fn::GetAtt": ["StateBucket", "Arn"]}}
+        },
+        # The function answers by item under the same condition, or failures would be taken for none.
+        "ProvisionedPollerConfig": {"Fn::If": ["HasAzurePollers", pollers, nothing]},
+        "FunctionResponseTypes": {"Fn::If": ["HasAzurePollers", ["ReportBatchItemFailures"], nothing]},
+        "BisectBatchOnFunctionError": {"Fn::If": ["HasAzurePollers", True, nothing]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("parameter", "good", "bad"),
+    [
+        (
+            "AzureBootstrapServer",
+            ["", "callerwatch-1.servicebus.windows.net:9093"],
+            ["callerwatch.servicebus.windows.net", "a.example.com:9093", "x,callerwatch.servicebus.windows.net:9093"],
+        ),
+        ("AzureHubName", ["", "logs", "insights-logs"], ["-logs", "a b", "a" * 257]),
+        (
+            "AzureSecretArn",
+            ["", "arn:aws:secretsmanager:eu-west-1:111111111111:secret:callerwatch/hub-AbCdEf"],
+            ["callerwatch/hub", "arn:aws:secretsmanager:eu-west-1:111111111111:secret:*"],
+        ),
+        (
+            "GcpPushServiceAccount",
+            ["", "callerwatch-push@example.iam.gserviceaccount.com"],
+            ["somebody@example.com", "@example.iam.gserviceaccount.com"],
+        ),
+    ],
+)
+def test_names_in_other_clouds_have_their_form(
+    template: Template, parameter: str, good: list[str], bad: list[str]
+) -> None:
+    pattern = re.compile(template["Parameters"][parameter]["AllowedPattern"])
+    assert [it for it in good if not pattern.search(it)] == []
+    assert [it for it in bad if pattern.search(it)] == []
 
 
 # --- Alarms
@@ -370,17 +499,31 @@ def test_alarms_tell_somebody(template: Template) -> None:
         assert alarm["AlarmActions"] == [{"Ref": "OperationsTopic"}], name
         assert alarm["OKActions"] == [{"Ref": "OperationsTopic"}], name
         assert alarm["AlarmDescription"].endswith("."), name
-        missing = "breaching" if name == "SilenceAlarm" else "notBreaching"
+        missing = "breaching" if alarm["MetricName"] == "Events" else "notBreaching"
         assert alarm["TreatMissingData"] == missing, name
-        dimensions = {it["Name"]: it["Value"] for it in alarm["Dimensions"]}
-        assert len(dimensions) == 1, name
-        if alarm["Namespace"] in ("callerwatch", "AWS/Lambda"):
-            assert dimensions == {"FunctionName": {"Ref": "AwsFunction"}}, name
+        assert len(alarm["Dimensions"]) == 1, name
 
 
-def test_silence_is_an_hour(template: Template) -> None:
-    alarm = of_type(template, "AWS::CloudWatch::Alarm")["SilenceAlarm"]
-    assert (alarm["Period"] * alarm["EvaluationPeriods"], alarm["Statistic"]) == (3600, "Sum")
+def test_all_functions_are_watched_alike(template: Template) -> None:
+    watched = {name: set() for name in FUNCTIONS}
+    for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items():
+        (dimension,) = alarm["Dimensions"]
+        if dimension["Name"] == "FunctionName":
+            function = dimension["Value"]["Ref"]
+            watched[function].add(alarm["MetricName"])
+            assert template["Resources"][name].get("Condition") == FUNCTIONS[function], name
+    assert watched == {
+        name: {"Errors", "Throttles", "Events", "BatchFailures", "PolicyRefused", "LedgerFull"}
+        for name in FUNCTIONS
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "hours"), [("SilenceAlarm", 1), ("GcpSilenceAlarm", 12), ("AzureSilenceAlarm", 12)]
+)
+def test_silence_is_so_many_hours(template: Template, name: str, hours: int) -> None:
+    alarm = of_type(template, "AWS::CloudWatch::Alarm")[name]
+    assert (alarm["Period"] * alarm["EvaluationPeriods"], alarm["Statistic"]) == (hours * 3600, "Sum")
     assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
 
 
