@@ -370,8 +370,8 @@ def test_a_notice_of_the_trail_bucket_comes_from_its_owner(template: Template) -
 TOLD = {
     "AwsFunction": {},
     "GcpFunction": {
-        "CALLERWATCH_GCP_AUDIENCE": {"Ref": "GcpPushAudience"},
-        "CALLERWATCH_GCP_SERVICE_ACCOUNT": {"Ref": "GcpPushServiceAccount"},
+        "CALLERWATCH_PUSH_AUDIENCE": {"Ref": "GcpPushAudience"},
+        "CALLERWATCH_PUSH_SERVICE_ACCOUNT": {"Ref": "GcpPushServiceAccount"},
     },
     "AzureFunction": {
         "CALLERWATCH_ITEM_FAILURES": {"Fn::If": ["HasAzurePollers", "true", "false"]}
