@@ -143,10 +143,10 @@ class Deployment:
             ]
         }
 
-    def invoke(self, payload: Any) -> Any:
-        """Hands something to the function directly; fails where the function does."""
+    def invoke(self, payload: Any, function: str = "FunctionName") -> Any:
+        """Hands something to a function directly, named by its output; fails where it does."""
         told = self.functions.invoke(
-            FunctionName=self.outputs["FunctionName"], Payload=json.dumps(payload).encode()
+            FunctionName=self.outputs[function], Payload=json.dumps(payload).encode()
         )
         answer = json.loads(told["Payload"].read() or b"null")
         assert "FunctionError" not in told, answer

@@ -26,7 +26,14 @@ def scan(
     """The findings of one clean pass, by uid."""
     file = folder / "records.json.gz"
     file.write_bytes(trail_object(records))
-    command = [str(CALLERWATCH), "scan", str(file), "--format", "json"]
+    return scan_files([file], policy)
+
+
+def scan_files(
+    files: list[pathlib.Path], policy: pathlib.Path | None = None
+) -> dict[str, dict[str, Any]]:
+    """The same, of files in any form."""
+    command = [str(CALLERWATCH), "scan", *map(str, files), "--format", "json"]
     if policy:
         command += ["--policy", str(policy)]
     told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
