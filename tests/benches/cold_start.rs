@@ -1,8 +1,9 @@
 //! How fast a packaged function starts: from exec to its first answer, beside a handler that does
 //! nothing, in turns; and the most memory it had by then.
 //!
-//! `cargo bench --bench cold_start -- BOOTSTRAP NOTHING`. The event is an empty batch of a queue,
-//! for which no policy is loaded.
+//! `cargo bench --bench cold_start -- BOOTSTRAP NOTHING [EVENT]`. The event is one for which no policy
+//! is loaded: unless another is given, an empty batch of a queue. Of a hub that is
+//! `{"eventSource":"SelfManagedKafka","records":{}}`, and of a URL any request without a token.
 
 #![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
 #![expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
@@ -20,12 +21,13 @@ const EVENT: &str = r#"{"Records":[]}"#;
 
 fn main() {
     let programs = programs();
-    let [bootstrap, nothing] = programs.as_slice() else {
+    let [bootstrap, nothing, event @ ..] = programs.as_slice() else {
         println!("cold_start: name the packaged bootstrap and a handler that does nothing");
         return;
     };
+    let event = event.first().map_or(EVENT, String::as_str);
     let (ours, theirs): (Vec<_>, Vec<_>) =
-        (0..RUNS).map(|_| (start(bootstrap), start(nothing))).unzip();
+        (0..RUNS).map(|_| (start(bootstrap, event), start(nothing, event))).unzip();
     let peak = ours.iter().map(|(_, peak_kib)| *peak_kib).max().unwrap_or(0);
     let ours = median(ours.into_iter().map(|(took, _)| took).collect());
     let theirs = median(theirs.into_iter().map(|(took, _)| took).collect());
@@ -43,10 +45,10 @@ fn kib_to_mib(kib: u64) -> f64 {
 
 /// Starts a bootstrap, hands it one event and waits for its answer; how long that took, and the
 /// peak of its resident set in KiB.
-fn start(program: &str) -> (Duration, u64) {
+fn start(program: &str, event: &str) -> (Duration, u64) {
     let began = Instant::now();
     let function = Function::start(program, &[]);
-    let (took, _) = function.invoke(EVENT, began);
+    let (took, _) = function.invoke(event, began);
     (took, peak_kib(function.process.id()))
 }
 

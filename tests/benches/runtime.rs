@@ -85,6 +85,8 @@ fn told(address: &str) -> Vec<(&'static str, &str)> {
         ("CALLERWATCH_POLICY_KEY", "policy.toml"),
         ("CALLERWATCH_LEDGER_DAYS", "3"),
         ("CALLERWATCH_ALERT_DAYS", "90"),
+        ("CALLERWATCH_PUSH_AUDIENCE", "callerwatch"),
+        ("CALLERWATCH_PUSH_SERVICE_ACCOUNT", "push@example.iam.gserviceaccount.com"),
     ]
 }
 

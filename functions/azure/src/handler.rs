@@ -44,6 +44,9 @@ impl Handler {
     ) -> Result<Answer, Repeat> {
         let LambdaEvent { payload, context } = event;
         let batch = Batch::of(payload.get());
+        if batch.messages.is_empty() {
+            return Ok(Answer::default());
+        }
         let function = &context.env_config.function_name;
         let failed = self
             .host
