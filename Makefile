@@ -14,6 +14,10 @@ ARCH ?= arm64
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 VENV := target/venv/bin
 PYTHON := target/venv/.done
+BENCH := cargo bench --package callerwatch-tests --bench
+RELEASED = $(abspath $(TARGET))/release/callerwatch
+PACKAGED := $(CURDIR)/target/lambda/aws/bootstrap
+HOST_ARCH := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 SAM := target/sam/.done
 CHECKOV := target/checkov/.done
 # Each is the package callerwatch-NAME, with the program bootstrap-NAME.
@@ -42,9 +46,13 @@ check: rust $(DENY) ## Formatting, lints, documentation, dependencies.
 	RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps --document-private-items --quiet
 	$(DENY) check bans licenses sources
 
-bench: build $(DATA) ## How fast, against a bare pipeline. DATA=… names a set made by gen_cloudtrail.py.
-	cargo bench --package callerwatch-tests --bench parts -- $(abspath $(DATA))
-	CALLERWATCH=$(CURDIR)/target/release/callerwatch cargo bench --package callerwatch-tests --bench throughput -- $(abspath $(DATA))
+bench: build $(PYTHON) $(DATA) ## How fast, against references. DATA=… names a set made by gen_cloudtrail.py.
+	$(BENCH) parts -- $(abspath $(DATA))
+	CALLERWATCH='$(RELEASED)' $(BENCH) throughput -- $(abspath $(DATA))
+	$(MAKE) package ARCH=$(HOST_ARCH)
+	cargo build --profile dist --package callerwatch-aws --example nothing
+	$(BENCH) cold_start -- $(PACKAGED) $(abspath $(TARGET))/dist/examples/nothing
+	MINISTACK='$(CURDIR)/$(VENV)/ministack' CALLERWATCH='$(RELEASED)' $(BENCH) warm -- $(PACKAGED) $(abspath $(DATA))
 
 target/bench-data:
 	@test -f ../shared/gen_cloudtrail.py || { echo 'bench: no generator of logs here; name a folder of CloudTrail .json.gz files (AWSLogs/… and feed.txt) with DATA=…'; exit 1; }
