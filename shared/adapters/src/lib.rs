@@ -7,8 +7,10 @@ pub mod clock;
 pub mod config;
 #[cfg(feature = "drill")]
 pub mod drill;
+pub mod https;
 pub mod ledger;
 pub mod objects;
+pub mod oidc;
 pub mod policy;
 pub mod quarantine;
 pub mod sns;

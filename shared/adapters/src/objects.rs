@@ -139,7 +139,7 @@ impl Objects {
 }
 
 /// All of a body; none where it is longer than allowed.
-async fn collect(
+pub(crate) async fn collect(
     mut body: ByteStream,
     declared: u64,
     max: u64,
