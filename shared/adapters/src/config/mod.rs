@@ -4,6 +4,7 @@
 //! not have to deploy again for each. There is no default for a name, and none is ever made up.
 
 mod forms;
+mod push;
 
 use std::fmt;
 
@@ -11,6 +12,7 @@ use tracing::Level;
 
 pub use self::forms::{Days, Name};
 use self::forms::{bucket, days, key, level, table, topic};
+pub use self::push::PushConfig;
 use crate::objects::OBJECT_MAX_BYTES;
 
 /// What a function is told.
@@ -58,11 +60,7 @@ impl Config {
     ///
     /// All that is wrong with it.
     pub fn from_env() -> Result<Self, ConfigErrors> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "this is the room that reads the environment"
-        )]
-        Self::read(|variable| std::env::var(variable).ok())
+        Self::read(variable)
     }
 
     /// Reads an environment. An empty value counts as none.
@@ -72,6 +70,11 @@ impl Config {
     /// All that is wrong with it.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
         let mut from = Environment { get, faults: Vec::new() };
+        Self::read_from(&mut from).ok_or(ConfigErrors(from.faults))
+    }
+
+    /// None where there are faults.
+    fn read_from<G: Fn(&str) -> Option<String>>(from: &mut Environment<G>) -> Option<Self> {
         let table = from.required("CALLERWATCH_TABLE", "the name of a table", table);
         let topic_arn = from.required("CALLERWATCH_TOPIC_ARN", TOPIC, topic);
         let chat_topic_arn = from.optional("CALLERWATCH_CHAT_TOPIC_ARN", TOPIC, topic);
@@ -99,7 +102,7 @@ impl Config {
                 Some(policy_key),
                 Some(ledger_days),
                 Some(alert_days),
-            ) if from.faults.is_empty() => Ok(Self {
+            ) if from.faults.is_empty() => Some(Self {
                 table,
                 topic_arn,
                 chat_topic_arn,
@@ -113,9 +116,14 @@ impl Config {
                     .min(OBJECT_MAX_BYTES),
                 item_failures: item_failures.unwrap_or_default(),
             }),
-            _ => Err(ConfigErrors(from.faults)),
+            _ => None,
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the room that reads the environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 const TOPIC: &str = "the ARN of a standard topic";
@@ -195,9 +203,16 @@ mod tests {
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
     ];
 
-    fn read(changes: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
+    /// One that is complete, but for these changes.
+    pub(super) fn environment(
+        changes: &[(&'static str, &'static str)],
+    ) -> impl Fn(&str) -> Option<String> {
         let all: HashMap<_, _> = GOOD.iter().chain(changes).copied().collect();
-        Config::read(|variable| all.get(variable).map(|value| (*value).to_owned()))
+        move |variable| all.get(variable).map(|value| (*value).to_owned())
+    }
+
+    fn read(changes: &[(&'static str, &'static str)]) -> Result<Config, ConfigErrors> {
+        Config::read(environment(changes))
     }
 
     #[test]
