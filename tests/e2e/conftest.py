@@ -9,6 +9,7 @@ import pytest
 from emulator import CODE, Emulator, wait_for
 
 from .deployment import Deployment
+from .issuer import Issuer
 from .proxy import Proxy
 from .scan import CALLERWATCH
 
@@ -27,8 +28,19 @@ def proxy() -> Iterator[Proxy]:
 
 
 @pytest.fixture(scope="session")
-def emulator(proxy: Proxy) -> Iterator[Emulator]:
-    environment = {"AWS_ENDPOINT_URL_DYNAMODB": proxy.url, "AWS_ENDPOINT_URL_SNS": proxy.url}
+def issuer() -> Iterator[Issuer]:
+    issuer = Issuer()
+    yield issuer
+    issuer.close()
+
+
+@pytest.fixture(scope="session")
+def emulator(proxy: Proxy, issuer: Issuer) -> Iterator[Emulator]:
+    environment = {
+        "AWS_ENDPOINT_URL_DYNAMODB": proxy.url,
+        "AWS_ENDPOINT_URL_SNS": proxy.url,
+        "CALLERWATCH_PUSH_KEYS_URL": issuer.url,
+    }
     with Emulator(environment=environment) as emulator:
         proxy.upstream = emulator.url
         yield emulator

@@ -5,7 +5,7 @@
 
 use callerwatch_adapters::clients::Clients;
 use callerwatch_adapters::clock;
-use callerwatch_adapters::config::{Config, GcpConfig};
+use callerwatch_adapters::config::{Config, PushConfig};
 use callerwatch_adapters::oidc::{Denied, KeyStore, Verifier};
 use callerwatch_host::{Host, Intake, Read};
 use lambda_runtime::LambdaEvent;
@@ -23,8 +23,8 @@ pub(crate) struct Handler {
 }
 
 impl Handler {
-    pub(crate) fn new(config: Config, gcp: GcpConfig, clients: Clients) -> Self {
-        let GcpConfig { expected, keys } = gcp;
+    pub(crate) fn new(config: Config, push: PushConfig, clients: Clients) -> Self {
+        let PushConfig { expected, keys } = push;
         Self {
             host: Host::new(config, clients),
             verifier: Verifier::new(expected, KeyStore::new(keys)),

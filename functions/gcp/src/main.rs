@@ -10,7 +10,7 @@ use std::convert::Infallible;
 
 use anyhow::{Context, anyhow};
 use callerwatch_adapters::clients::Clients;
-use callerwatch_adapters::config::GcpConfig;
+use callerwatch_adapters::config::PushConfig;
 use callerwatch_adapters::telemetry;
 use lambda_runtime::{LambdaEvent, run, service_fn};
 use serde_json::value::RawValue;
@@ -20,10 +20,10 @@ use crate::handler::Handler;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let (config, gcp) = GcpConfig::from_env().context("reading the environment")?;
+    let (config, push) = PushConfig::from_env().context("reading the environment")?;
     telemetry::init(config.log_level);
     // Invocations come one after another; the lock only says so to the compiler.
-    let handler = &Mutex::new(Handler::new(config, gcp, Clients::load().await));
+    let handler = &Mutex::new(Handler::new(config, push, Clients::load().await));
     let answer = async |event: LambdaEvent<Box<RawValue>>| {
         Ok::<_, Infallible>(handler.lock().await.handle(event).await)
     };

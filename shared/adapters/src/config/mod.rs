@@ -4,7 +4,7 @@
 //! not have to deploy again for each. There is no default for a name, and none is ever made up.
 
 mod forms;
-mod gcp;
+mod push;
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use tracing::Level;
 
 pub use self::forms::{Days, Name};
 use self::forms::{bucket, days, key, level, table, topic};
-pub use self::gcp::GcpConfig;
+pub use self::push::PushConfig;
 use crate::objects::OBJECT_MAX_BYTES;
 
 /// What a function is told.

@@ -10,14 +10,14 @@ const SERVICE_ACCOUNTS: &str = ".gserviceaccount.com";
 
 /// Who may push.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GcpConfig {
+pub struct PushConfig {
     /// What a token must say.
     pub expected: Expected,
     /// Where the keys are that tokens are verified with.
     pub keys: Url,
 }
 
-impl GcpConfig {
+impl PushConfig {
     /// Reads the environment of this process, and what every function is told with it.
     ///
     /// # Errors
@@ -36,17 +36,17 @@ impl GcpConfig {
         let mut from = Environment { get, faults: Vec::new() };
         let config = Config::read_from(&mut from);
         let audience = from.required(
-            "CALLERWATCH_GCP_AUDIENCE",
+            "CALLERWATCH_PUSH_AUDIENCE",
             "the audience of the push subscription: 1 to 2048 visible characters",
             audience,
         );
         let service_account = from.required(
-            "CALLERWATCH_GCP_SERVICE_ACCOUNT",
+            "CALLERWATCH_PUSH_SERVICE_ACCOUNT",
             "the e-mail address of the push subscription's service account",
             service_account,
         );
         let keys = from
-            .optional("CALLERWATCH_GCP_KEYS_URL", "an https:// URL of a JWK Set", Url::parse)
+            .optional("CALLERWATCH_PUSH_KEYS_URL", "an https:// URL of a JWK Set", Url::parse)
             .or_else(|| Url::parse(GOOGLE_KEYS));
         match (config, audience, service_account, keys) {
             (Some(config), Some(audience), Some(service_account), Some(keys))
@@ -82,46 +82,48 @@ mod tests {
     use super::*;
 
     const GOOD: [(&str, &str); 2] = [
-        ("CALLERWATCH_GCP_AUDIENCE", "https://example.lambda-url.eu-west-1.on.aws/"),
-        ("CALLERWATCH_GCP_SERVICE_ACCOUNT", "push@example-project.iam.gserviceaccount.com"),
+        ("CALLERWATCH_PUSH_AUDIENCE", "https://example.lambda-url.eu-west-1.on.aws/"),
+        ("CALLERWATCH_PUSH_SERVICE_ACCOUNT", "push@example-project.iam.gserviceaccount.com"),
     ];
 
-    fn read(changes: &[(&'static str, &'static str)]) -> Result<(Config, GcpConfig), ConfigErrors> {
-        GcpConfig::read(environment(&[&GOOD, changes].concat()))
+    fn read(
+        changes: &[(&'static str, &'static str)],
+    ) -> Result<(Config, PushConfig), ConfigErrors> {
+        PushConfig::read(environment(&[&GOOD, changes].concat()))
     }
 
     #[test]
     fn a_complete_environment() {
-        let (config, gcp) = read(&[]).unwrap();
+        let (config, push) = read(&[]).unwrap();
         assert_eq!(config.table.as_str(), "callerwatch-Table.1");
-        assert_eq!(gcp.expected.audience, GOOD[0].1);
-        assert_eq!(gcp.expected.service_account, GOOD[1].1);
-        assert_eq!(gcp.keys.as_str(), "https://www.googleapis.com/oauth2/v3/certs");
+        assert_eq!(push.expected.audience, GOOD[0].1);
+        assert_eq!(push.expected.service_account, GOOD[1].1);
+        assert_eq!(push.keys.as_str(), "https://www.googleapis.com/oauth2/v3/certs");
         let keys = "http://127.0.0.1:8080/keys";
-        let (_, gcp) = read(&[("CALLERWATCH_GCP_KEYS_URL", keys)]).unwrap();
-        assert_eq!(gcp.keys.as_str(), keys);
+        let (_, push) = read(&[("CALLERWATCH_PUSH_KEYS_URL", keys)]).unwrap();
+        assert_eq!(push.keys.as_str(), keys);
     }
 
     #[test]
     fn all_faults_are_told_together() {
         let errors = read(&[
             ("CALLERWATCH_TABLE", ""),
-            ("CALLERWATCH_GCP_AUDIENCE", "two words"),
-            ("CALLERWATCH_GCP_SERVICE_ACCOUNT", "ann@example.com"),
-            ("CALLERWATCH_GCP_KEYS_URL", "http://keys.example.com/"),
+            ("CALLERWATCH_PUSH_AUDIENCE", "two words"),
+            ("CALLERWATCH_PUSH_SERVICE_ACCOUNT", "ann@example.com"),
+            ("CALLERWATCH_PUSH_KEYS_URL", "http://keys.example.com/"),
         ])
         .unwrap_err();
         let expected = "\
 CALLERWATCH_TABLE is not set; set it to the name of a table
-CALLERWATCH_GCP_AUDIENCE is \"two words\"; set it to the audience of the push subscription: 1 to 2048 visible characters
-CALLERWATCH_GCP_SERVICE_ACCOUNT is \"ann@example.com\"; set it to the e-mail address of the push subscription's service account
-CALLERWATCH_GCP_KEYS_URL is \"http://keys.example.com/\"; set it to an https:// URL of a JWK Set";
+CALLERWATCH_PUSH_AUDIENCE is \"two words\"; set it to the audience of the push subscription: 1 to 2048 visible characters
+CALLERWATCH_PUSH_SERVICE_ACCOUNT is \"ann@example.com\"; set it to the e-mail address of the push subscription's service account
+CALLERWATCH_PUSH_KEYS_URL is \"http://keys.example.com/\"; set it to an https:// URL of a JWK Set";
         assert_eq!(errors.to_string(), expected);
     }
 
     #[test]
     fn who_pushes_is_never_made_up() {
-        let none = [("CALLERWATCH_GCP_AUDIENCE", ""), ("CALLERWATCH_GCP_SERVICE_ACCOUNT", "")];
+        let none = [("CALLERWATCH_PUSH_AUDIENCE", ""), ("CALLERWATCH_PUSH_SERVICE_ACCOUNT", "")];
         let errors = read(&none).unwrap_err();
         let variables: Vec<_> = errors.iter().map(|fault| fault.variable).collect();
         assert_eq!(variables, none.map(|(variable, _)| variable));
