@@ -17,11 +17,11 @@ from .issuer import Issuer
 
 PROJECT = "example-project"
 ORGANIZATION = "organizations/111111111111"
-ACCOUNT = f"callerwatch-push@{PROJECT}.iam.gserviceaccount.com"
+SERVICE_ACCOUNT = f"callerwatch-push@{PROJECT}.iam.gserviceaccount.com"
 AUDIENCE = "callerwatch-tests"
 SUBSCRIPTION = f"projects/{PROJECT}/subscriptions/callerwatch"
 # What a deployment is told, so that it is pushed to.
-PARAMETERS = {"GcpPushServiceAccount": ACCOUNT, "GcpPushAudience": AUDIENCE}
+PARAMETERS = {"GcpPushServiceAccount": SERVICE_ACCOUNT, "GcpPushAudience": AUDIENCE}
 
 # Reads that somebody tries who wants to know what a credential can do: of four services.
 OPERATIONS = [
@@ -45,8 +45,8 @@ def at(secs: float) -> datetime.datetime:
     return NOON + datetime.timedelta(seconds=secs)
 
 
-def entry(address: str, who: str, secs: float, log: str, payload: Record) -> Record:
-    """An entry of a log of a project or an organization."""
+def entry(address: str, who: str, secs: float, container: str, payload: Record) -> Record:
+    """An entry of the data access log of a project or an organization."""
     time = at(secs)
     name = f"{time}/{address}/{who}/{payload['methodName']}/{payload.get('status')}"
     return {
@@ -64,7 +64,7 @@ def entry(address: str, who: str, secs: float, log: str, payload: Record) -> Rec
         "resource": {"type": "audited_resource", "labels": {"service": payload["serviceName"]}},
         "timestamp": f"{time:%FT%T.%f}Z",
         "severity": "NOTICE",
-        "logName": f"{log.partition('/logs/')[0]}/logs/cloudaudit.googleapis.com%2F{log.partition('/logs/')[2]}",
+        "logName": f"{container}/logs/cloudaudit.googleapis.com%2Fdata_access",
         "receiveTimestamp": f"{at(secs + 1):%FT%T.%f}Z",
     }
 
@@ -74,7 +74,12 @@ def sign_in(address: str, who: str, secs: float, *, succeeds: bool) -> Record:
     outcome = "success" if succeeds else "failure"
     name = f"{at(secs)}/{address}/{who}/{outcome}"
     parameters = [
-        {"label": "LABEL_OPTIONAL", "name": "login_type", "type": "TYPE_STRING", "value": "google_password"},
+        {
+            "label": "LABEL_OPTIONAL",
+            "name": "login_type",
+            "type": "TYPE_STRING",
+            "value": "google_password",
+        },
         {
             "label": "LABEL_REPEATED",
             "multiStrValue": ["password"],
@@ -102,7 +107,7 @@ def sign_in(address: str, who: str, secs: float, *, succeeds: bool) -> Record:
             ],
         },
     }
-    return entry(address, who, secs, f"{ORGANIZATION}/logs/data_access", payload)
+    return entry(address, who, secs, ORGANIZATION, payload)
 
 
 def call(
@@ -124,7 +129,7 @@ def call(
             }
         ],
     }
-    return entry(address, who, secs, f"projects/{PROJECT}/logs/data_access", payload)
+    return entry(address, who, secs, f"projects/{PROJECT}", payload)
 
 
 def failures(
@@ -190,7 +195,7 @@ class Subscription:
         self.port = deployment.emulator.port
         self.issuer = issuer
         # Google signs anew when one is about to expire.
-        self.token = issuer.token(AUDIENCE, ACCOUNT)
+        self.token = issuer.token(AUDIENCE, SERVICE_ACCOUNT)
 
     def push(self, body: bytes, token: str | None = None) -> int:
         """Pushes once, and says the status of the answer."""
@@ -211,7 +216,7 @@ class Subscription:
             connection.putheader(name, value)
         connection.endheaders(body)
         answer = connection.getresponse()
-        content = answer.read()
-        assert content == b"", (answer.status, content)
+        told = answer.read()
+        assert told == b"", (answer.status, told)
         connection.close()
         return answer.status

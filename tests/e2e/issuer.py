@@ -18,7 +18,7 @@ class Issuer:
     def __init__(self) -> None:
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         numbers = self.key.public_key().public_numbers()
-        modulus, exponent = (it.to_bytes((it.bit_length() + 7) // 8) for it in (numbers.n, numbers.e))
+        modulus, exponent = numbers.n.to_bytes(256), numbers.e.to_bytes(3)
         self.key_id = hashlib.sha256(modulus).hexdigest()[:40]
         jwk = {"kty": "RSA", "alg": "RS256", "use": "sig", "kid": self.key_id}
         keys = json.dumps({"keys": [jwk | {"n": encode(modulus), "e": encode(exponent)}]}).encode()

@@ -1,11 +1,10 @@
 //! Small documents, fetched over HTTPS.
 //!
 //! Promises bounds: one request, no redirect, no more bytes and no more time than was allowed.
-//! Without TLS it asks this machine alone. Nothing is set up before the first request, so that a
-//! cold start does not pay for it.
+//! Without TLS it asks this machine alone. Nothing is kept between requests, which are rare: a cold
+//! start pays for none of it, and no connection is met again after a function was frozen.
 
 use std::net::IpAddr;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_sdk_s3::primitives::{ByteStream, ByteStreamError};
@@ -24,12 +23,6 @@ const URL_MAX_BYTES: usize = 2048;
 /// Where a document is: `https://…`, or `http://…` at an address of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url(String);
-
-/// A client, made when it is first used.
-#[derive(Debug, Default)]
-pub struct Client {
-    connector: OnceLock<Connector>,
-}
 
 /// What one request may take.
 #[derive(Clone, Copy, Debug)]
@@ -120,40 +113,33 @@ impl Url {
     }
 }
 
-impl Client {
-    /// Fetches a document.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be had whole within the limits.
-    pub async fn get(&self, url: &Url, limits: Limits) -> Result<Bytes, FetchError> {
-        let fetched = tokio::time::timeout(limits.time, self.fetch(url, limits.bytes)).await;
-        let too_slow = FetchError::TooSlow { url: url.0.clone(), secs: limits.time.as_secs() };
-        fetched.unwrap_or(Err(too_slow))
-    }
-
-    async fn fetch(&self, Url(url): &Url, max_bytes: u64) -> Result<Bytes, FetchError> {
-        let request = HttpRequest::get(url)
-            .map_err(|source| FetchError::Request { url: url.clone(), source })?;
-        let connector = self.connector.get_or_init(connector);
-        let response = connector.call(request).await;
-        let response =
-            response.map_err(|source| FetchError::Connection { url: url.clone(), source })?;
-        let status = response.status().as_u16();
-        if status != 200 {
-            return Err(FetchError::Status { url: url.clone(), status });
-        }
-        let body = ByteStream::new(response.into_body());
-        let bytes = objects::collect(body, 0, max_bytes).await;
-        let bytes = bytes.map_err(|source| FetchError::Body { url: url.clone(), source })?;
-        bytes.ok_or_else(|| FetchError::TooLarge { url: url.clone(), bytes: max_bytes })
-    }
+/// Fetches a document.
+///
+/// # Errors
+///
+/// When it cannot be had whole within the limits.
+pub async fn get(url: &Url, limits: Limits) -> Result<Bytes, FetchError> {
+    let fetched = tokio::time::timeout(limits.time, fetch(url, limits.bytes)).await;
+    let too_slow = FetchError::TooSlow { url: url.0.clone(), secs: limits.time.as_secs() };
+    fetched.unwrap_or(Err(too_slow))
 }
 
-/// The TLS of the SDK's clients, so that there is one.
-fn connector() -> Connector {
+async fn fetch(Url(url): &Url, max_bytes: u64) -> Result<Bytes, FetchError> {
+    let request =
+        HttpRequest::get(url).map_err(|source| FetchError::Request { url: url.clone(), source })?;
+    // The TLS of the SDK's clients, so that there is one.
     let ring = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
-    Connector::builder().tls_provider(ring).build()
+    let response = Connector::builder().tls_provider(ring).build().call(request).await;
+    let response =
+        response.map_err(|source| FetchError::Connection { url: url.clone(), source })?;
+    let status = response.status().as_u16();
+    if status != 200 {
+        return Err(FetchError::Status { url: url.clone(), status });
+    }
+    let body = ByteStream::new(response.into_body());
+    let bytes = objects::collect(body, 0, max_bytes).await;
+    let bytes = bytes.map_err(|source| FetchError::Body { url: url.clone(), source })?;
+    bytes.ok_or_else(|| FetchError::TooLarge { url: url.clone(), bytes: max_bytes })
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse};
 
 use super::{Denied, Fault};
-use crate::https::{Client, FetchError, Limits, Url};
+use crate::https::{self, FetchError, Limits, Url};
 
 /// Between two requests.
 const PAUSE_SECS: i64 = 60;
@@ -25,7 +25,6 @@ const LIMITS: Limits = Limits { bytes: 64 * 1024, time: Duration::from_secs(2) }
 #[derive(Debug)]
 pub struct KeyStore {
     url: Url,
-    client: Client,
     keys: HashMap<String, DecodingKey>,
     /// When they were fetched.
     fetched: Option<Timestamp>,
@@ -47,7 +46,7 @@ enum KeysError {
 impl KeyStore {
     /// The keys at a URL, a JWK Set (RFC 7517). They are fetched when one is asked for.
     pub fn new(url: Url) -> Self {
-        Self { url, client: Client::default(), keys: HashMap::new(), fetched: None, asked: None }
+        Self { url, keys: HashMap::new(), fetched: None, asked: None }
     }
 
     /// The key of this name, as far as is known now.
@@ -80,7 +79,7 @@ impl KeyStore {
     }
 
     async fn fetch(&self) -> Result<HashMap<String, DecodingKey>, KeysError> {
-        let bytes = self.client.get(&self.url, LIMITS).await?;
+        let bytes = https::get(&self.url, LIMITS).await?;
         let set: JwkSet = serde_json::from_slice(&bytes)?;
         let keys: HashMap<_, _> = set.keys.into_iter().filter_map(usable).collect();
         if keys.is_empty() { Err(KeysError::None) } else { Ok(keys) }
