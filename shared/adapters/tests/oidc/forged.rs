@@ -3,6 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use callerwatch_adapters::oidc::{Denied, Fault};
+use proptest::prelude::{Just, Strategy, any, prop_oneof};
+use proptest::{collection, sample};
 use ring::hmac;
 use ring::signature::{RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RsaPublicKeyComponents};
 use serde_json::{Value, json};
@@ -31,6 +33,34 @@ fn no(name: &'static str, authorization: impl Into<String>, fault: Fault) -> Cas
 /// A good token.
 fn token() -> String {
     Pair::issuer().token(&header(), &claims())
+}
+
+/// Headers of bearers whose parts are anything, JSON more often than not.
+pub(crate) fn any_bearer() -> impl Strategy<Value = String> {
+    const NAMES: &[&str] =
+        &["alg", "kid", "typ", "crit", "jwk", "kty", "n", "e", "x5c", "zip", "iss", "exp"];
+    const VALUES: &[&str] =
+        &["RS256", "HS256", "none", "key-1", "RSA", "EC", "AQAB", "", "JWT", "deflate"];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<i64>().prop_map(Value::from),
+        sample::select(VALUES).prop_map(Value::from),
+    ];
+    let json = leaf.prop_recursive(3, 24, 6, |inner| {
+        let members = collection::vec((sample::select(NAMES), inner.clone()), 0..6);
+        prop_oneof![
+            collection::vec(inner, 0..3).prop_map(Value::from),
+            members.prop_map(|all| all.into_iter().map(|(k, v)| (k.to_owned(), v)).collect()),
+        ]
+    });
+    let part = prop_oneof![
+        3 => json.prop_map(|json| URL_SAFE_NO_PAD.encode(json.to_string())),
+        1 => collection::vec(any::<u8>(), 0..40).prop_map(|bytes| URL_SAFE_NO_PAD.encode(bytes)),
+        1 => "[A-Za-z0-9_-]{0,20}",
+    ];
+    let known = Just(URL_SAFE_NO_PAD.encode(header().to_string()));
+    (prop_oneof![known, part.clone()], collection::vec(part, 0..4))
+        .prop_map(|(head, rest)| bearer(&[vec![head], rest].concat().join(".")))
 }
 
 fn of_headers() -> Vec<Case> {

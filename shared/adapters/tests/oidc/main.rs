@@ -6,9 +6,12 @@
 mod forged;
 mod issuer;
 
+use std::cell::RefCell;
+
 use callerwatch_adapters::https::Url;
 use callerwatch_adapters::oidc::{Denied, Expected, Fault, KeyStore, Verifier};
 use callerwatch_detection::timestamp::Timestamp;
+use proptest::prelude::{ProptestConfig, any, prop_assert, prop_oneof, proptest};
 use serde_json::{Value, json};
 
 use crate::issuer::{Answer, Pair, Server};
@@ -109,6 +112,20 @@ async fn forged_tokens_are_not_let_in() {
     }
     // They spoil it for nobody.
     assert_eq!(warm.verify(Some(&good(&Pair::issuer(), "key-1", 0)), at(1)).await, Ok(()));
+}
+
+#[test]
+fn nothing_that_is_sent_is_let_in_or_breaks_it() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let server = Server::of_keys(&[Pair::issuer().jwk("key-1")]);
+    let verifier = RefCell::new(verifier(server.url()));
+    let sent = prop_oneof![any::<String>(), "[Bb]earer [ -~]{0,60}", forged::any_bearer()];
+    proptest!(ProptestConfig::with_cases(1000), |(sent in sent)| {
+        let denied = runtime.block_on(verifier.borrow_mut().verify(Some(&sent), at(0)));
+        prop_assert!(matches!(denied, Err(Denied::Unauthenticated(_))), "{denied:?}");
+    });
+    assert_eq!(server.asked(), 1);
 }
 
 #[tokio::test]
