@@ -37,6 +37,27 @@ pub(crate) enum Command {
     /// alert was announced, 2 when it was not.
     #[cfg(feature = "aws")]
     TestAlert(TestAlertOptions),
+    /// Erases a principal from a deployed stack: its evidence, its calls, and alerts that name it
+    ///
+    /// Asks for no confirmation: see with --dry-run what it would do. The whole table is read twice,
+    /// which is charged. What is elsewhere stays: quarantined input expires after 14 days, and
+    /// subscribers have what they were told.
+    #[cfg(feature = "aws")]
+    Erase(EraseOptions),
+}
+
+#[cfg(feature = "aws")]
+#[derive(Args, Debug)]
+pub(crate) struct EraseOptions {
+    /// Its name, or its identity: the ARN of a user, the object id of an Entra account, an e-mail
+    /// address.
+    pub(crate) principal: String,
+    /// The stack's table: its output `TableName`.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: String,
+    /// Only say what would be erased.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[cfg(feature = "aws")]

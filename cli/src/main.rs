@@ -2,6 +2,8 @@
 
 mod args;
 mod check_policy;
+#[cfg(feature = "aws")]
+mod erase;
 mod report;
 mod scan;
 mod setup;
@@ -24,6 +26,8 @@ fn main() -> ExitCode {
         Command::CheckPolicy { file } => check_policy::run(&file),
         #[cfg(feature = "aws")]
         Command::TestAlert(options) => test_alert::run(&options),
+        #[cfg(feature = "aws")]
+        Command::Erase(options) => erase::run(&options),
     };
     match result {
         Ok(status) => ExitCode::from(status),

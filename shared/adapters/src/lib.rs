@@ -5,7 +5,7 @@
 pub mod clients;
 pub mod clock;
 pub mod config;
-#[cfg(feature = "drill")]
+#[cfg(feature = "operator")]
 pub mod drill;
 pub mod https;
 pub mod ledger;

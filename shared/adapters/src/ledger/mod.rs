@@ -6,6 +6,8 @@
 //! drop from any ledger, so it commutes with everything too.
 
 mod alert;
+#[cfg(feature = "operator")]
+mod erase;
 mod item;
 
 use std::collections::{BTreeSet, HashMap};
@@ -21,6 +23,8 @@ use callerwatch_detection::sample::{self, SAMPLES_PER_DAY};
 use callerwatch_detection::source::LedgerKey;
 use callerwatch_detection::timestamp::Timestamp;
 
+#[cfg(feature = "operator")]
+pub use self::erase::{EraseError, Erased, erase};
 use crate::clock;
 
 /// An item may have 400 KB; one near that is slow and costs as much as hundreds.

@@ -1,0 +1,78 @@
+"""What people do with a deployed stack from the command line."""
+
+import os
+import subprocess
+
+import pytest
+
+from . import events
+from .conftest import Deploy
+from .deployment import Deployment, bodies
+from .scan import CALLERWATCH
+
+
+@pytest.fixture(scope="module")
+def deployment(deploy: Deploy) -> Deployment:
+    return deploy()
+
+
+def command(deployment: Deployment, *arguments: str) -> str:
+    """What a command says, run against the deployment."""
+    environment = {
+        **os.environ,
+        "AWS_ENDPOINT_URL": deployment.emulator.url,
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": deployment.account,
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+    told = subprocess.run(
+        [str(CALLERWATCH), *arguments, "--table", deployment.outputs["TableName"]],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment,
+    )
+    assert told.returncode == 0, told.stderr
+    return told.stdout
+
+
+def test_a_drill(deployment: Deployment) -> None:
+    """A made-up incident comes through."""
+    told = command(deployment, "test-alert")
+    assert "sent    13 made-up sign-ins" in told
+    assert "alert   1 sign-in after 12 failures" in told
+
+
+def test_erasure(deployment: Deployment) -> None:
+    """Nothing is left of a principal, and all of others."""
+    everybody = {
+        "203.0.113.60": events.failures("203.0.113.60", "erased", 12),
+        "203.0.113.61": events.failures("203.0.113.61", "kept", 12),
+        # One address of both.
+        "203.0.113.62": events.ordinary("203.0.113.62", "erased", 1)
+        + events.ordinary("203.0.113.62", "kept", 1),
+    }
+    for records in everybody.values():
+        assert deployment.invoke_batch(bodies(records)) == []
+    before = deployment.ledgers()
+    alerts = deployment.alert_uids()
+    said = "1 alerts"
+
+    told = command(deployment, "erase", "ERASED", "--dry-run")
+    assert told.startswith("would erase 13 entries") and said in told, told
+    assert deployment.ledgers() == before
+
+    told = command(deployment, "erase", "ERASED")
+    assert told.startswith("erased 13 entries") and said in told, told
+    after = deployment.ledgers()
+    assert after.get("source#203.0.113.60", frozenset()) == frozenset()
+    assert after["source#203.0.113.61"] == before["source#203.0.113.61"]
+    assert len(after["source#203.0.113.62"]) == 1 < len(before["source#203.0.113.62"])
+    assert len(alerts - deployment.alert_uids()) == 1
+    # In no form: neither in words nor inside of bytes.
+    for item in deployment.items():
+        assert "erased" not in str(item), item
+    assert "kept" in str(deployment.items())
+
+    told = command(deployment, "erase", "erased")
+    assert told.startswith("erased 0 entries and 0 samples of 0 sources, and 0 alerts"), told
