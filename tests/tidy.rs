@@ -176,6 +176,7 @@ const ARROWS: [(&str, &[&str]); 3] = [
     (
         "shared/detection/Cargo.toml",
         &[
+            "crc32fast",
             "foldhash",
             "ipnet",
             "jiff",

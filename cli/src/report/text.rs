@@ -255,6 +255,7 @@ fn whence(alert: &Alert) -> String {
     if let Some(country) = alert.country {
         parts.push(country.to_string());
     }
+    parts.extend(alert.autonomous_system.iter().map(|network| brief(&network.to_string())));
     parts.extend(alert.lists.iter().map(|list| plain(list)));
     parts.extend(alert.trusted_network.iter().map(|network| format!("in {}", plain(network))));
     let mut accounts: Vec<String> = alert

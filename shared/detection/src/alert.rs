@@ -8,7 +8,7 @@ use crate::detections::describe;
 use crate::evidence::Entry;
 use crate::finding::Finding;
 use crate::hash;
-use crate::intelligence::CountryCode;
+use crate::intelligence::{AutonomousSystem, CountryCode};
 use crate::sample::Sample;
 use crate::score::{self, Reason, Severity};
 use crate::source::LedgerKey;
@@ -48,6 +48,8 @@ pub struct Alert {
     pub clouds: Vec<Cloud>,
     /// Where the address is, where known.
     pub country: Option<CountryCode>,
+    /// Whose network it is in, where known.
+    pub autonomous_system: Option<AutonomousSystem>,
     /// What lists say of the address.
     pub lists: Vec<String>,
     /// The trusted network the address is in.
@@ -90,6 +92,7 @@ impl Alert {
                 .unwrap_or(first),
             clouds,
             country: view.intelligence.country(view.key),
+            autonomous_system: view.intelligence.autonomous_system(view.key),
             lists: view.intelligence.hits(view.key).map(|hit| describe(&hit)).collect(),
             trusted_network: trusted,
             samples,

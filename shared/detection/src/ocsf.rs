@@ -9,6 +9,7 @@ use crate::alert::Alert;
 use crate::controls::Controls;
 use crate::detections::Detection;
 use crate::evidence::Kind;
+use crate::intelligence::AutonomousSystem;
 use crate::sample::Sample;
 use crate::score::Severity;
 use crate::source::LedgerKey;
@@ -80,16 +81,27 @@ pub fn finding_of(alert: &Alert, activity: Activity, evidences_max: usize) -> Va
             "score_reasons": alert.reasons.iter().map(ToString::to_string).collect::<Vec<_>>(),
         },
     });
-    if let (Some(country), Some(fields)) = (alert.country, finding.as_object_mut()) {
-        let enrichment = json!([{
-            "name": "evidences[].src_endpoint.ip",
-            "value": alert.key.to_string(),
-            "type": "location",
-            "data": { "country": country.to_string() },
-        }]);
-        fields.insert("enrichments".to_owned(), enrichment);
+    for evidence in finding.get_mut("evidences").and_then(Value::as_array_mut).into_iter().flatten()
+    {
+        if let Some(endpoint) = evidence.get_mut("src_endpoint").and_then(Value::as_object_mut) {
+            locate(alert, endpoint);
+        }
     }
     finding
+}
+
+/// Adds what is known of where the source is: the same for all its addresses.
+fn locate(alert: &Alert, endpoint: &mut Map<String, Value>) {
+    if let Some(country) = alert.country {
+        endpoint.insert("location".to_owned(), json!({ "country": country.to_string() }));
+    }
+    if let Some(AutonomousSystem { number, name }) = &alert.autonomous_system {
+        let mut system = json!({ "number": number });
+        if let (Some(name), Some(fields)) = (name, system.as_object_mut()) {
+            fields.insert("name".to_owned(), json!(name));
+        }
+        endpoint.insert("autonomous_system".to_owned(), system);
+    }
 }
 
 fn risk_level_id(severity: Severity) -> u8 {

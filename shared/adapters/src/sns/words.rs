@@ -44,6 +44,8 @@ pub(super) fn source(alert: &Alert, escape: Escape) -> Vec<String> {
         told.push(named(addresses.iter().map(ToString::to_string), NAMED_MAX).join(", "));
     }
     told.extend(alert.country.map(|country| country.to_string()));
+    let network = alert.autonomous_system.iter();
+    told.extend(network.map(|it| escape(&it.to_string(), TEXT_MAX)));
     told.extend(named(alert.lists.iter().map(|list| escape(list, TEXT_MAX)), NAMED_MAX));
     let network = alert.trusted_network.iter();
     told.extend(network.map(|it| format!("in the trusted network {}", escape(it, TEXT_MAX))));
@@ -141,6 +143,7 @@ fn named(mut items: impl ExactSizeIterator<Item = String>, most: usize) -> Vec<S
 
 #[cfg(test)]
 mod tests {
+    use callerwatch_detection::intelligence::AutonomousSystem;
     use callerwatch_detection::score::Reason;
 
     use super::*;
@@ -151,6 +154,8 @@ mod tests {
     fn what_is_known_of_a_source() {
         let mut alert = cases::spray();
         alert.country = "NL".parse().ok();
+        let name = Some("Net <example.com>".to_owned());
+        alert.autonomous_system = Some(AutonomousSystem { number: 64500, name });
         alert.lists = vec!["tor (exits)".to_owned(), "malicious (ipsum, 6 lists)".to_owned()];
         alert.trusted_network = Some("HQ vpn.example".to_owned());
         assert_eq!(
@@ -158,13 +163,14 @@ mod tests {
             [
                 "203.0.113.7",
                 "NL",
+                "AS64500 Net <example[.]com>",
                 "tor (exits)",
                 "malicious (ipsum, 6 lists)",
                 "in the trusted network HQ vpn[.]example"
             ]
         );
         alert.lists = vec!["tor (exits)".to_owned(); NAMED_MAX + 3];
-        assert_eq!(source(&alert, defanged)[2 + NAMED_MAX], "and 3 more");
+        assert_eq!(source(&alert, defanged)[3 + NAMED_MAX], "and 3 more");
     }
 
     #[test]

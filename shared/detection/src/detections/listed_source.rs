@@ -16,9 +16,9 @@ pub(super) static DETECTION: Detection = Detection {
     id: "listed-source",
     title: "Calls from a listed address",
     logic: "Any call comes from an address on a list: malicious or the user's own +40, Tor +35, \
-            reported +15, anonymizer +10, and +25 where a call succeeded. Where every call failed \
+            reported +15, anonymizer or scanner +10, and +25 where a call succeeded. Where every call failed \
             or came from a stranger (anonymous, or of another account), it stays Informational: the whole Internet is scanned all day. \
-            Hosting networks are context only.",
+            Hosting networks, the clouds' and your own addresses are context only.",
     parameters: &[],
     technique: Technique {
         tactic: ("TA0001", "Initial Access"),
@@ -68,14 +68,14 @@ fn points(category: Category) -> i32 {
         Category::Malicious | Category::Custom => 40,
         Category::Tor => 35,
         Category::Reported => 15,
-        Category::Anonymizer => 10,
-        Category::Hosting => 0,
+        Category::Anonymizer | Category::Scanner => 10,
+        Category::Hosting | Category::Cloud | Category::Trusted | Category::Own => 0,
     }
 }
 
 /// Whether lists hold anything against an address, so that every call from it is evidence.
 pub(crate) fn is_accused(intelligence: &Intelligence, key: &LedgerKey) -> bool {
-    intelligence.is_listed(key) && intelligence.hits(key).any(|hit| points(hit.category) > 0)
+    intelligence.categories(key).any(|category| points(category) > 0)
 }
 
 /// `malicious (ipsum, 6 lists)`.
@@ -150,7 +150,11 @@ fn headline(view: &View<'_>, selection: &Selection, category: Category) -> Strin
         Category::Tor => "a Tor exit",
         Category::Reported => "a reported IP address",
         Category::Anonymizer => "an anonymizing network",
+        Category::Scanner => "a scanner",
         Category::Hosting => "a hosting network",
+        Category::Cloud => "an address of a cloud",
+        Category::Trusted => "a trusted address",
+        Category::Own => "an address of your own",
     };
     format!("{} from {kind}", plural(count, &one))
 }

@@ -1,8 +1,7 @@
 //! One cell of a list: an address, a prefix or a range becomes blocks of addresses.
 //!
-//! Promises blocks in the terms of ledger keys: 32 bits of IPv4, the upper 64 bits of IPv6, so that
-//! an IPv6 prefix longer than /64 counts for its /64. Refuses what would accuse a good part of the
-//! Internet. Must not know what list the cell is from.
+//! Promises blocks of any length, with their host bits cleared. Refuses what would accuse a good
+//! part of the Internet. Must not know what list the cell is from.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -20,28 +19,17 @@ pub(super) enum Block {
     },
     /// Of IPv6.
     V6 {
-        /// The upper half of the first address.
-        start: u64,
-        /// At most 64.
+        /// The first address.
+        start: u128,
+        /// At most 128.
         length: u8,
     },
-}
-
-impl Block {
-    /// How many bits its addresses share.
-    pub(super) fn length(self) -> u8 {
-        match self {
-            Self::V4 { length, .. } | Self::V6 { length, .. } => length,
-        }
-    }
 }
 
 /// The widest IPv4 prefix a list may hold: what one organization was ever given.
 const V4_SHORTEST: u8 = 8;
 /// The widest IPv6 prefix a list may hold.
 const V6_SHORTEST: u8 = 16;
-/// What a ledger key keeps of an IPv6 address.
-const V6_LONGEST: u8 = 64;
 /// Longer texts are no address, prefix or range.
 const TEXT_MAX_BYTES: usize = 128;
 
@@ -114,10 +102,9 @@ fn block(prefix: IpNet) -> Result<Block, &'static str> {
         IpNet::V4(net) => {
             Ok(Block::V4 { start: net.network().to_bits(), length: net.prefix_len() })
         }
-        IpNet::V6(net) => Ok(Block::V6 {
-            start: upper_half(net.network()),
-            length: net.prefix_len().min(V6_LONGEST),
-        }),
+        IpNet::V6(net) => {
+            Ok(Block::V6 { start: net.network().to_bits(), length: net.prefix_len() })
+        }
     }
 }
 
@@ -134,20 +121,14 @@ fn range(first: IpAddr, last: IpAddr) -> Result<Vec<Block>, &'static str> {
     }
 }
 
-/// The bits of an IPv6 address that a ledger key keeps.
-pub(super) fn upper_half(ip: Ipv6Addr) -> u64 {
-    u64::try_from(ip.to_bits() >> 64).unwrap_or_default()
-}
-
 /// The prefix of `length` bits around an IPv4 address.
 pub(super) fn v4_prefix(bits: u32, length: u8) -> IpNet {
     Ipv4Net::new(Ipv4Addr::from_bits(bits), length).unwrap_or_default().trunc().into()
 }
 
-/// The prefix of `length` bits around the address whose upper half is given.
-pub(super) fn v6_prefix(upper: u64, length: u8) -> IpNet {
-    let first = Ipv6Addr::from_bits(u128::from(upper) << 64);
-    Ipv6Net::new(first, length).unwrap_or_default().trunc().into()
+/// The prefix of `length` bits around an IPv6 address.
+pub(super) fn v6_prefix(bits: u128, length: u8) -> IpNet {
+    Ipv6Net::new(Ipv6Addr::from_bits(bits), length).unwrap_or_default().trunc().into()
 }
 
 #[cfg(test)]
@@ -179,13 +160,13 @@ mod tests {
             ("::/0", "wider than /16"),
             ("2001::/15", "wider than /16"),
             ("2001::/16", "2001::/16"),
-            ("2001:db8::1", "2001:db8::/64"),
-            ("2001:db8:1:2:3::/80", "2001:db8:1:2::/64"),
+            ("2001:db8::1", "2001:db8::1/128"),
+            ("2001:db8:1:2:3::7/80", "2001:db8:1:2:3::/80"),
             ("2001:DB8:1::/48", "2001:db8:1::/48"),
             ("::ffff:203.0.113.7", "203.0.113.7/32"),
             ("::ffff:203.0.113.0/120", "203.0.113.0/24"),
             ("::ffff:0:0/96", "wider than /8"),
-            ("::ffff:0:0/95", "::/64"),
+            ("::ffff:0:0/95", "::fffe:0:0/95"),
             ("203.0.113.8-203.0.113.15", "203.0.113.8/29"),
             ("203.0.113.7 - 203.0.113.9", "203.0.113.7/32 203.0.113.8/31"),
             ("203.0.113.9-203.0.113.7", "a range that ends before it begins"),

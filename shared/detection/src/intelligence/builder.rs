@@ -1,4 +1,4 @@
-//! Lists and a country database, as bytes, gathered into one [`Intelligence`].
+//! Lists, compiled files and databases, as bytes, gathered into one [`Intelligence`].
 //!
 //! Promises that a list or database which cannot be used is an error at once, and never an
 //! intelligence that silently knows less. Must not know where the bytes are from.
@@ -9,9 +9,12 @@ use thiserror::Error;
 
 use super::block::Block;
 use super::category::Category;
-use super::country::{Countries, CountriesError};
+use super::compiled::{Compiled, CompiledError};
+use super::country::Countries;
+use super::database::DatabaseError;
 use super::list::{self, ListFault};
-use super::table::{Record, Table};
+use super::network::Networks;
+use super::table::{ENTRIES_MAX, Entry, LEVEL_MAX};
 use super::{Intelligence, ListInfo};
 
 /// A list that cannot be used.
@@ -25,18 +28,23 @@ pub struct ListError {
     pub fault: ListFault,
 }
 
-/// Gathers lists and a country database.
+/// Gathers lists, and databases of countries and of networks.
 #[derive(Default)]
 pub struct Builder {
+    /// A compiled file, while it is all there is.
+    whole: Option<Compiled>,
     lists: Vec<ListInfo>,
-    blocks: Vec<(Block, Record)>,
+    v4: Vec<Entry<u32>>,
+    v6: Vec<Entry<u128>>,
     countries: Option<Countries>,
+    networks: Option<Networks>,
 }
 
 impl Builder {
-    /// Adds a list: one address, prefix or range a line, `address<TAB>count`, or CSV, of which the
-    /// first column that holds addresses is taken. `category` is what the list says of them; a
-    /// malicious list with counts accuses from 3 (reported) and 5 (malicious) on.
+    /// Adds a list: one address, prefix or range a line, `address<TAB>count`, the exits of Tor, CSV
+    /// or JSON, of which the first column that holds addresses is taken. `category` is what the
+    /// list says of them; a malicious list with counts accuses from 3 (reported) and 5 (malicious)
+    /// on.
     ///
     /// # Errors
     ///
@@ -50,7 +58,8 @@ impl Builder {
         self.list_with_column(name, category, bytes, None)
     }
 
-    /// Adds a list, and says by name which column of a CSV list holds the addresses.
+    /// Adds a list, and says by name which column of CSV, or which field of JSON, holds the
+    /// addresses.
     ///
     /// # Errors
     ///
@@ -63,32 +72,67 @@ impl Builder {
         column: Option<&str>,
     ) -> Result<Self, ListError> {
         let name = name.into();
-        let number = u16::try_from(self.lists.len());
-        let (list, number) = match (list::parse(bytes, column), number) {
-            (Ok(list), Ok(number)) => (list, number),
-            (Err(fault), _) => return Err(ListError { name, fault }),
-            (Ok(_), Err(_)) => return Err(ListError { name, fault: ListFault::TooMany }),
+        let list = match list::parse(bytes, column) {
+            Ok(list) => list,
+            Err(fault) => return Err(ListError { name, fault }),
         };
         let mut blocks = list.blocks;
         // A repeated block keeps its highest level.
         blocks.sort_unstable_by_key(|(block, level)| (*block, Reverse(*level)));
         blocks.dedup_by_key(|(block, _)| *block);
         let read = blocks.len();
-        let before = self.blocks.len();
-        self.blocks.extend(blocks.into_iter().filter_map(|(block, level)| {
-            let category = category.at_level(level)?;
-            Some((block, Record { list: number, category, level, length: block.length() }))
-        }));
-        let prefixes = self.blocks.len() - before;
+        blocks.retain(|(_, level)| category.at_level(*level).is_some());
+        self.part();
+        let Some(number) = self.room_for(1, blocks.len()) else {
+            return Err(ListError { name, fault: ListFault::TooLarge });
+        };
+        for (block, level) in &blocks {
+            let level = level.map(|level| u8::try_from(level).unwrap_or(LEVEL_MAX).min(LEVEL_MAX));
+            match *block {
+                Block::V4 { start, length } => {
+                    self.v4.push(Entry { start, length, list: number, level });
+                }
+                Block::V6 { start, length } => {
+                    self.v6.push(Entry { start, length, list: number, level });
+                }
+            }
+        }
         self.lists.push(ListInfo {
             name,
             category,
+            dated_secs: list.dated_secs,
             entries: list.entries,
-            unaccused: read - prefixes,
-            prefixes,
+            unaccused: read - blocks.len(),
+            prefixes: blocks.len(),
             refused: list.refused,
             refusals: list.refusals,
         });
+        Ok(self)
+    }
+
+    /// Says as of when the list added last is, in seconds since 1970, unless it says so itself.
+    #[must_use]
+    pub fn dated(mut self, secs: u64) -> Self {
+        if let Some(list) = self.lists.last_mut() {
+            list.dated_secs.get_or_insert(secs);
+        }
+        self
+    }
+
+    /// Adds all lists of a compiled file. Alone it is used as it is; with others, all are compiled
+    /// together.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are no compiled file, or a damaged one, or one of another version.
+    pub fn compiled(mut self, bytes: impl Into<Vec<u8>>) -> Result<Self, CompiledError> {
+        let compiled = Compiled::load(bytes.into())?;
+        if self.whole.is_none() && self.lists.is_empty() {
+            self.whole = Some(compiled);
+            return Ok(self);
+        }
+        self.part();
+        self.absorb(compiled)?;
         Ok(self)
     }
 
@@ -98,17 +142,52 @@ impl Builder {
     /// # Errors
     ///
     /// When the bytes are no MMDB file, or the file tells no countries.
-    pub fn countries(mut self, bytes: impl Into<Vec<u8>>) -> Result<Self, CountriesError> {
+    pub fn countries(mut self, bytes: impl Into<Vec<u8>>) -> Result<Self, DatabaseError> {
         self.countries = Some(Countries::new(bytes.into())?);
+        Ok(self)
+    }
+
+    /// Sets the database of networks: the bytes of an MMDB file that tells autonomous systems.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are no MMDB file, or the file tells no networks.
+    pub fn networks(mut self, bytes: impl Into<Vec<u8>>) -> Result<Self, DatabaseError> {
+        self.networks = Some(Networks::new(bytes.into())?);
         Ok(self)
     }
 
     /// Compiles what was gathered.
     pub fn build(self) -> Intelligence {
-        Intelligence {
-            lists: self.lists,
-            table: Table::build(self.blocks),
-            countries: self.countries,
+        let Self { whole, lists, v4, v6, countries, networks } = self;
+        let compiled = whole.unwrap_or_else(|| Compiled::of(lists, v4, v6));
+        Intelligence { compiled, countries, networks }
+    }
+
+    /// Takes a compiled file apart that does not stay alone.
+    fn part(&mut self) {
+        if let Some(whole) = self.whole.take() {
+            // There is room: nothing else was gathered.
+            let _ = self.absorb(whole);
         }
+    }
+
+    fn absorb(&mut self, compiled: Compiled) -> Result<(), CompiledError> {
+        let Compiled { bytes, v4, v6, lists } = compiled;
+        let before =
+            self.room_for(lists.len(), v4.len() + v6.len()).ok_or(CompiledError::TooLarge)?;
+        let entries = v4.entries(&bytes);
+        self.v4.extend(entries.map(|it| Entry { list: it.list.saturating_add(before), ..it }));
+        let entries = v6.entries(&bytes);
+        self.v6.extend(entries.map(|it| Entry { list: it.list.saturating_add(before), ..it }));
+        self.lists.extend(lists);
+        Ok(())
+    }
+
+    /// The number of the next list, where so many and so many entries still fit.
+    fn room_for(&self, lists: usize, entries: usize) -> Option<u16> {
+        let fits = u16::try_from(self.lists.len() + lists).is_ok()
+            && self.v4.len().max(self.v6.len()) + entries <= ENTRIES_MAX;
+        u16::try_from(self.lists.len()).ok().filter(|_| fits)
     }
 }

@@ -6,10 +6,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// What a list says of the addresses on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Category {
     /// Seen attacking, by a source to be relied on.
     Malicious,
@@ -21,8 +23,16 @@ pub enum Category {
     Reported,
     /// A VPN or proxy that hides who calls.
     Anonymizer,
+    /// A search engine of open ports, or a researcher: it looks at everybody.
+    Scanner,
     /// A data center. Context, not guilt.
     Hosting,
+    /// What a cloud publishes as its own addresses. Context.
+    Cloud,
+    /// A network of a partner. Context.
+    Trusted,
+    /// The user's own addresses. Context.
+    Own,
 }
 
 /// A leveled list of malicious addresses (ipsum counts the lists that name each) means malicious
@@ -34,8 +44,18 @@ const REPORTED_FROM_LEVEL: u32 = 3;
 
 impl Category {
     /// All of them, gravest first.
-    pub const ALL: [Self; 6] =
-        [Self::Malicious, Self::Custom, Self::Tor, Self::Reported, Self::Anonymizer, Self::Hosting];
+    pub const ALL: [Self; 10] = [
+        Self::Malicious,
+        Self::Custom,
+        Self::Tor,
+        Self::Reported,
+        Self::Anonymizer,
+        Self::Scanner,
+        Self::Hosting,
+        Self::Cloud,
+        Self::Trusted,
+        Self::Own,
+    ];
 
     /// Its name in policy files and alerts.
     pub const fn name(self) -> &'static str {
@@ -45,7 +65,11 @@ impl Category {
             Self::Tor => "tor",
             Self::Reported => "reported",
             Self::Anonymizer => "anonymizer",
+            Self::Scanner => "scanner",
             Self::Hosting => "hosting",
+            Self::Cloud => "cloud",
+            Self::Trusted => "trusted",
+            Self::Own => "own",
         }
     }
 
@@ -68,7 +92,10 @@ impl fmt::Display for Category {
 
 /// A word that is no category.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("no such category; there are malicious, custom, tor, reported, anonymizer, hosting")]
+#[error(
+    "no such category; there are malicious, custom, tor, reported, anonymizer, scanner, hosting, \
+     cloud, trusted, own"
+)]
 pub struct UnknownCategory;
 
 impl FromStr for Category {
@@ -106,6 +133,7 @@ mod tests {
             (Category::Malicious, Some(0), None),
             (Category::Custom, Some(1), Some(Category::Custom)),
             (Category::Hosting, Some(1), Some(Category::Hosting)),
+            (Category::Own, Some(0), Some(Category::Own)),
         ] {
             assert_eq!(category.at_level(level), expected, "{category} {level:?}");
         }

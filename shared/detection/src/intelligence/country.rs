@@ -7,8 +7,10 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use maxminddb::{MaxMindDbError, PathElement, Reader, WithinOptions};
+use maxminddb::PathElement;
 use thiserror::Error;
+
+use super::database::{Database, DatabaseError, Found, text};
 
 /// A country, by its two letters in ISO 3166-1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,19 +58,8 @@ impl FromStr for CountryCode {
     }
 }
 
-/// A country database that cannot be used.
-#[derive(Debug, Error)]
-pub enum CountriesError {
-    /// The bytes are no MMDB file.
-    #[error("the country database is no MMDB file: {0}")]
-    Unreadable(#[from] MaxMindDbError),
-    /// It is one, of something else.
-    #[error("the database `{0}` tells no countries")]
-    NoCountries(String),
-}
-
-/// A country database in the MMDB format.
-pub(super) struct Countries(Reader<Vec<u8>>);
+/// A country database.
+pub(super) struct Countries(Database);
 
 /// Where the code is: in the databases of `MaxMind` and DB-IP; in the same where only the owner of the
 /// network is known; in the files of iptoasn and ip-location-db; in those of `IPinfo`.
@@ -79,50 +70,25 @@ const PATHS: [&[PathElement<'_>]; 4] = [
     &[PathElement::Key("country")],
 ];
 
-/// How many networks of a new database are looked at to see whether it tells countries at all.
-const PROBED_NETWORKS: usize = 1000;
-
 impl Countries {
     /// Takes the bytes of an MMDB file.
-    pub(super) fn new(bytes: Vec<u8>) -> Result<Self, CountriesError> {
-        let reader = Reader::from_source(bytes)?;
-        let mut networks = reader.networks(WithinOptions::default())?.take(PROBED_NETWORKS);
-        let has_country = networks.any(|network| {
-            network.is_ok_and(|found| PATHS.iter().any(|path| code_at(&found, path).is_some()))
-        });
-        if has_country {
-            Ok(Self(reader))
-        } else {
-            let kind = reader.metadata().database_type.chars().take(64).collect();
-            Err(CountriesError::NoCountries(kind))
-        }
+    pub(super) fn new(bytes: Vec<u8>) -> Result<Self, DatabaseError> {
+        Database::open(bytes, "countries", |found| code(found).is_some()).map(Self)
     }
 
     /// The country of an address, where it is known.
     pub(super) fn of(&self, ip: IpAddr) -> Option<CountryCode> {
-        let found = self.0.lookup(ip).ok()?;
-        if !found.has_data() {
-            return None;
-        }
-        PATHS.iter().find_map(|path| code_at(&found, path))
+        code(&self.0.find(ip)?)
     }
 
-    /// What the database calls itself.
-    pub(super) fn kind(&self) -> &str {
-        &self.0.metadata().database_type
-    }
-
-    /// When it was built, in seconds since 1970.
-    pub(super) fn built_secs(&self) -> u64 {
-        self.0.metadata().build_epoch
+    /// What the database calls itself, and when it was built in seconds since 1970.
+    pub(super) fn edition(&self) -> (&str, u64) {
+        self.0.edition()
     }
 }
 
-fn code_at(
-    found: &maxminddb::LookupResult<'_, Vec<u8>>,
-    path: &[PathElement<'_>],
-) -> Option<CountryCode> {
-    found.decode_path::<&str>(path).ok()??.parse().ok()
+fn code(found: &Found<'_>) -> Option<CountryCode> {
+    PATHS.iter().find_map(|path| text(found, path)?.parse().ok())
 }
 
 #[cfg(test)]
@@ -154,7 +120,7 @@ pub(crate) mod tests {
     }
 
     /// A database in which 0.0.0.0/1 has the record, and 128.0.0.0/1 has none.
-    fn database(record: &[u8]) -> Vec<u8> {
+    pub(crate) fn database(record: &[u8]) -> Vec<u8> {
         of_node([0, 0, 17, 0, 0, 1], record)
     }
 
@@ -206,13 +172,13 @@ pub(crate) mod tests {
             if let Ok(countries) = countries {
                 assert_eq!(countries.of(IpAddr::from([203, 0, 113, 7])), None);
                 assert_eq!(countries.of("2001:db8::".parse().unwrap()), None);
-                assert_eq!((countries.kind(), countries.built_secs()), ("Test-Country", 100));
+                assert_eq!(countries.edition(), ("Test-Country", 100));
             }
         }
         for bytes in
             [&b""[..], b"<html>", b"\xab\xcd\xefMaxMind.com", b"\xab\xcd\xefMaxMind.com\xe9"]
         {
-            assert!(matches!(Countries::new(bytes.to_vec()), Err(CountriesError::Unreadable(_))));
+            assert!(matches!(Countries::new(bytes.to_vec()), Err(DatabaseError::Unreadable(_))));
         }
     }
 }

@@ -15,6 +15,16 @@ pub(super) struct Layout {
     pub(super) is_leveled: bool,
 }
 
+/// What stands before the address of an exit of Tor.
+const EXIT_ADDRESS: &str = "ExitAddress ";
+/// What other lines about an exit begin with.
+const ABOUT_EXIT: [&str; 3] = ["ExitNode ", "Published ", "LastStatus "];
+
+/// Whether a line tells of an exit of Tor something other than its address.
+pub(super) fn is_about_exit(line: &str) -> bool {
+    ABOUT_EXIT.iter().any(|start| line.starts_with(start))
+}
+
 /// How many lines are looked at.
 pub(super) const SAMPLE_LINES: usize = 32;
 /// How many columns are.
@@ -24,6 +34,9 @@ impl Layout {
     /// Guesses from the first lines that are neither blank nor comments. The column is the first
     /// in which at least half of them have an address.
     pub(super) fn guess(sample: &[&str]) -> Self {
+        if is_half(sample, |line| line.starts_with(EXIT_ADDRESS)) {
+            return Self { delimiter: Some(' '), column: 1, is_leveled: false };
+        }
         let delimiter = guess_delimiter(sample);
         let at = |column| Self { delimiter, column, is_leveled: false };
         let columns = if delimiter.is_some() { COLUMNS_MAX } else { 1 };

@@ -1,24 +1,29 @@
 //! Reading one list: bytes become blocks of addresses, and an account of what was not understood.
 //!
-//! Takes plain lists, `address<TAB>count`, and CSV; `#` and `;` comments, blank lines, either line
-//! ending, a byte order mark. Promises that one bad line never costs its neighbours, and that a
+//! Takes plain lists, `address<TAB>count`, the exits of Tor, CSV and JSON; `#` and `;` comments, blank
+//! lines, either line ending, a byte order mark. Promises that one bad line never costs its neighbours, and that a
 //! list without a single address (an error page, an empty file) is an error and not an empty list.
 //! Must not know where the bytes came from.
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::block::{self, Block};
+use super::json;
 use super::layout::{self, Layout, SAMPLE_LINES, without_comment};
+use super::table::ENTRIES_MAX;
 
 /// A line of a list that was not taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedLine {
-    /// Counted from 1.
+    /// Counted from 1; of a document in JSON the addresses are counted.
     pub line: usize,
     /// The start of what stands there.
     pub excerpt: String,
     /// Why.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
 }
 
 /// What a list holds.
@@ -32,6 +37,8 @@ pub(super) struct ParsedList {
     pub(super) refused: usize,
     /// The first of those.
     pub(super) refusals: Vec<RefusedLine>,
+    /// As of when the list says it is, in seconds since 1970.
+    pub(super) dated_secs: Option<u64>,
 }
 
 /// Why a list cannot be used.
@@ -49,15 +56,10 @@ pub enum ListFault {
         header: String,
     },
     /// It is larger than can be held.
-    #[error("more than {BLOCKS_MAX} prefixes")]
+    #[error("with it there are more than {ENTRIES_MAX} prefixes or 65535 lists")]
     TooLarge,
-    /// There are more lists than can be told apart.
-    #[error("too many lists")]
-    TooMany,
 }
 
-/// What one list may hold: twenty times the largest in use.
-const BLOCKS_MAX: usize = 20_000_000;
 const REFUSALS_KEPT: usize = 5;
 const EXCERPT_CHARS: usize = 60;
 
@@ -67,6 +69,9 @@ pub(super) fn parse(bytes: &[u8], column: Option<&str>) -> Result<ParsedList, Li
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if let Some(what) = foreign_format(bytes) {
         return Err(ListFault::NoAddress(what.to_owned()));
+    }
+    if json::is_json(bytes) {
+        return of_json(bytes, column);
     }
     let (layout, header_line) = lay_out(bytes, column)?;
     let mut list = ParsedList::default();
@@ -84,7 +89,7 @@ pub(super) fn parse(bytes: &[u8], column: Option<&str>) -> Result<ParsedList, Li
             Err(_) if may_be_header && looks_like_header(text, layout) => {}
             Err(reason) => list.refuse(line, text, reason),
         }
-        if list.blocks.len() > BLOCKS_MAX {
+        if list.blocks.len() > ENTRIES_MAX {
             return Err(ListFault::TooLarge);
         }
     }
@@ -94,12 +99,37 @@ pub(super) fn parse(bytes: &[u8], column: Option<&str>) -> Result<ParsedList, Li
     Ok(list)
 }
 
+fn of_json(bytes: &[u8], column: Option<&str>) -> Result<ParsedList, ListFault> {
+    let cells = json::read(bytes, column).map_err(ListFault::NoAddress)?;
+    let mut list = ParsedList { dated_secs: cells.dated_secs, ..ParsedList::default() };
+    for (at, text) in cells.texts {
+        match block::parse(text.trim()) {
+            Ok(blocks) => {
+                list.entries += 1;
+                list.blocks.extend(blocks.into_iter().map(|block| (block, None)));
+            }
+            Err(reason) => list.refuse(at, Some(&text), reason),
+        }
+        if list.blocks.len() > ENTRIES_MAX {
+            return Err(ListFault::TooLarge);
+        }
+    }
+    for (at, text) in cells.without {
+        list.refuse(at, Some(&text), "no field that holds an address");
+    }
+    if list.entries == 0 {
+        let what = "it is JSON without a field that holds addresses; name it as the column";
+        return Err(ListFault::NoAddress(what.to_owned()));
+    }
+    Ok(list)
+}
+
 impl ParsedList {
     fn refuse(&mut self, line: usize, text: Option<&str>, reason: &'static str) {
         self.refused += 1;
         if self.refusals.len() < REFUSALS_KEPT {
             let excerpt = text.map(excerpt).unwrap_or_default();
-            self.refusals.push(RefusedLine { line, excerpt, reason });
+            self.refusals.push(RefusedLine { line, excerpt, reason: reason.into() });
         }
     }
 }
@@ -108,7 +138,9 @@ impl ParsedList {
 fn content_lines(bytes: &[u8]) -> impl Iterator<Item = (usize, Option<&str>)> {
     bytes.split(|byte| *byte == b'\n').enumerate().filter_map(|(index, line)| {
         let text = str::from_utf8(line).ok().map(str::trim);
-        let is_silent = text.is_some_and(|text| text.is_empty() || text.starts_with(['#', ';']));
+        let is_silent = text.is_some_and(|text| {
+            text.is_empty() || text.starts_with(['#', ';']) || layout::is_about_exit(text)
+        });
         (!is_silent).then_some((index + 1, text))
     })
 }
@@ -185,7 +217,6 @@ fn foreign_format(bytes: &[u8]) -> Option<&'static str> {
 fn what_it_looks_like(bytes: &[u8]) -> String {
     match content_lines(bytes).next() {
         None => "it holds comments only".to_owned(),
-        Some((_, Some(text))) if text.starts_with(['{', '[']) => "it is JSON".to_owned(),
         Some((_, Some(text))) if text.starts_with('<') => "it is XML or HTML".to_owned(),
         Some((line, Some(text))) => {
             format!("line {line} is `{}`", excerpt(without_comment(text)))
@@ -229,7 +260,16 @@ mod tests {
             ("# only\n", "no address in it: it holds comments only"),
             ("\n<!DOCTYPE html>\n203.0.113.7\n", "no address in it: it is an HTML page"),
             ("<?xml?>", "no address in it: it is XML or HTML"),
-            ("{\"cidr\":\"203.0.113.0/24\"}", "no address in it: it is JSON"),
+            ("{\"cidr\":\"203.0.113.0/24\"}\n{\"cidr\":\"x\"}\n{\"a\":1}\n", "1 1 2"),
+            (
+                "{\"a\":1}",
+                "no address in it: it is JSON without a field that holds addresses; name it as the column",
+            ),
+            (
+                "ExitNode AB\nPublished 2026-03-02 08:00:00\nLastStatus 2026-03-02 08:00:00\n\
+                 ExitAddress 203.0.113.7 2026-03-02 08:00:00\nExitAddress 2001:db8::7 2026-03-02 08:00:00\n",
+                "2 2 0",
+            ),
             ("nothing here\n", "no address in it: line 1 is `nothing here`"),
         ] {
             assert_eq!(show(text.as_bytes(), None), expected, "{text}");

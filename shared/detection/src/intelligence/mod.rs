@@ -1,51 +1,66 @@
-//! The enrich step: what is known of an address. Which lists name it, and in which country it lies.
+//! The enrich step: what is known of an address. Which lists name it, in which country it lies, and
+//! in whose network.
 //!
-//! Lists and a country database come as bytes and become one immutable value that answers in tens
-//! of nanoseconds. Promises that every list which names an address is reported, that what is not
+//! Lists and databases come as bytes and become one immutable value that answers in tens of
+//! nanoseconds. Promises that every list which names an address is reported, that what is not
 //! known is said to be unknown, and that only public addresses are ever looked up. Does no I/O, and
 //! must not know what a hit is worth.
 
 mod block;
 mod builder;
 mod category;
+mod compiled;
 pub(crate) mod country;
+mod database;
+mod json;
 mod layout;
 mod list;
+mod network;
 mod table;
 
+use std::cmp::Reverse;
 use std::fmt;
+use std::net::IpAddr;
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use self::block::prefix as parse_prefix;
 pub use self::builder::{Builder, ListError};
 pub use self::category::{Category, UnknownCategory};
+use self::compiled::Compiled;
+pub use self::compiled::CompiledError;
 use self::country::Countries;
-pub use self::country::{CountriesError, CountryCode, UnknownCountry};
+pub use self::country::{CountryCode, UnknownCountry};
+pub use self::database::DatabaseError;
 pub use self::list::{ListFault, RefusedLine};
-use self::table::Table;
+pub use self::network::AutonomousSystem;
+use self::network::Networks;
+use self::table::Entry;
 use crate::source::LedgerKey;
 
 /// What is known of addresses. Empty by default: then nothing is known of any.
 #[derive(Default)]
 pub struct Intelligence {
-    lists: Vec<ListInfo>,
-    table: Table,
+    compiled: Compiled,
     countries: Option<Countries>,
+    networks: Option<Networks>,
 }
 
 /// What was loaded of one list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListInfo {
     /// Its name in alerts.
     pub name: String,
     /// As it was given.
     pub category: Category,
+    /// As of when it is, in seconds since 1970, where that is known.
+    pub dated_secs: Option<u64>,
     /// Lines that named an address, a prefix or a range.
     pub entries: usize,
     /// Of these, those whose level is too low to accuse anybody.
     pub unaccused: usize,
-    /// Distinct prefixes that are looked up. An IPv6 address counts for its /64.
+    /// Distinct prefixes that are looked up.
     pub prefixes: usize,
     /// Lines that were not understood, or name too much of the Internet.
     pub refused: usize,
@@ -60,9 +75,9 @@ pub struct Hit<'a> {
     pub list: &'a ListInfo,
     /// What the address is accused of: the list's category, or what the level makes of it.
     pub category: Category,
-    /// How many lists name the address, where the list says.
+    /// How many lists name the address, where the list says; 254 stands for that many or more.
     pub level: Option<u32>,
-    /// The longest prefix of the list that holds the address. IPv6 prefixes end at /64.
+    /// The prefix as the list has it.
     pub prefix: IpNet,
 }
 
@@ -72,27 +87,76 @@ impl Intelligence {
         Builder::default()
     }
 
+    /// Takes the bytes of a compiled file, which are used as they are.
+    ///
+    /// # Errors
+    ///
+    /// When they are no compiled file, or a damaged one, or one of another version.
+    pub fn load(bytes: impl Into<Vec<u8>>) -> Result<Self, CompiledError> {
+        Self::builder().compiled(bytes).map(Builder::build)
+    }
+
+    /// The compiled lists, as [`Intelligence::load`] takes them; the databases are files of their
+    /// own. The same lists give the same bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.compiled.bytes
+    }
+
     /// The lists that name a public key, the longest prefix first, one hit a list. None for other
     /// keys. A key of IPv6 is its /64, and is named when any prefix overlaps it.
     pub fn hits(&self, key: &LedgerKey) -> impl Iterator<Item = Hit<'_>> {
-        let key = key_bits(key);
-        self.table.records(self.set_of(key)).iter().filter_map(move |record| {
-            Some(Hit {
-                list: self.lists.get(usize::from(record.list))?,
-                category: record.category,
-                level: record.level,
-                prefix: match key? {
-                    KeyBits::V4(bits) => block::v4_prefix(bits, record.length),
-                    KeyBits::V6(upper) => block::v6_prefix(upper, record.length),
-                },
-            })
+        let overlaps = self.sorted_overlaps(key);
+        let mut told: Vec<u16> = Vec::new();
+        overlaps.into_iter().filter_map(move |it| {
+            if told.contains(&it.list) {
+                return None;
+            }
+            told.push(it.list);
+            it.hit(self.lists())
         })
+    }
+
+    /// All prefixes that hold an address, or another of its /64, the longest first.
+    pub fn named(&self, ip: IpAddr) -> Vec<Hit<'_>> {
+        let overlaps = self.sorted_overlaps(&LedgerKey::of_public(ip.to_canonical()));
+        overlaps.into_iter().filter_map(|it| it.hit(self.lists())).collect()
     }
 
     /// Whether any list names a key.
     #[inline]
     pub fn is_listed(&self, key: &LedgerKey) -> bool {
-        self.set_of(key_bits(key)) != 0
+        self.overlaps(key).next().is_some()
+    }
+
+    /// What lists say of a key, in no order and as often as they say it.
+    pub(crate) fn categories(&self, key: &LedgerKey) -> impl Iterator<Item = Category> {
+        self.overlaps(key).filter_map(|it| Some(it.hit(self.lists())?.category))
+    }
+
+    fn sorted_overlaps(&self, key: &LedgerKey) -> Vec<Overlap> {
+        let mut overlaps: Vec<Overlap> = self.overlaps(key).collect();
+        // Those around one address come sorted; those within a /64 do not.
+        overlaps.sort_by_key(|it| (Reverse(it.prefix.prefix_len()), it.list));
+        overlaps
+    }
+
+    /// The entries that overlap a public key.
+    #[inline]
+    fn overlaps(&self, key: &LedgerKey) -> impl Iterator<Item = Overlap> {
+        let Compiled { bytes, v4, v6, .. } = &self.compiled;
+        let of_v4 = match key {
+            LedgerKey::V4(ip) => Some(v4.around(bytes, ip.to_bits(), ip.to_bits())),
+            _ => None,
+        };
+        let of_v6 = match key {
+            LedgerKey::V6Net(upper) => {
+                let first = u128::from(*upper) << 64;
+                Some(v6.around(bytes, first, first | u128::from(u64::MAX)))
+            }
+            _ => None,
+        };
+        let of_v4 = of_v4.into_iter().flatten().map(Overlap::of_v4);
+        of_v4.chain(of_v6.into_iter().flatten().map(Overlap::of_v6))
     }
 
     /// The country a public key lies in, where it is known.
@@ -100,45 +164,58 @@ impl Intelligence {
         self.countries.as_ref()?.of(key.public_address()?)
     }
 
+    /// The network a public key lies in, where it is known.
+    pub fn autonomous_system(&self, key: &LedgerKey) -> Option<AutonomousSystem> {
+        self.networks.as_ref()?.of(key.public_address()?)
+    }
+
     /// What was loaded of each list, in the order they were given.
     pub fn lists(&self) -> &[ListInfo] {
-        &self.lists
+        &self.compiled.lists
     }
 
     /// What the country database calls itself, and when it was built in seconds since 1970; none
     /// where there is no database, and every country is unknown.
     pub fn country_database(&self) -> Option<(&str, u64)> {
-        self.countries.as_ref().map(|countries| (countries.kind(), countries.built_secs()))
+        self.countries.as_ref().map(Countries::edition)
     }
 
-    #[inline]
-    fn set_of(&self, key: Option<KeyBits>) -> u32 {
-        match key {
-            Some(KeyBits::V4(bits)) => self.table.v4_set(bits),
-            Some(KeyBits::V6(upper)) => self.table.v6_set(upper),
-            None => 0,
-        }
+    /// The same of the database of networks.
+    pub fn network_database(&self) -> Option<(&str, u64)> {
+        self.networks.as_ref().map(Networks::edition)
     }
 }
 
 impl fmt::Debug for Intelligence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Intelligence").field("lists", &self.lists).finish_non_exhaustive()
+        f.debug_struct("Intelligence").field("lists", &self.lists()).finish_non_exhaustive()
     }
 }
 
+/// An entry of either family that overlaps a key.
 #[derive(Clone, Copy)]
-enum KeyBits {
-    V4(u32),
-    V6(u64),
+struct Overlap {
+    prefix: IpNet,
+    list: u16,
+    level: Option<u8>,
 }
 
-#[inline]
-fn key_bits(key: &LedgerKey) -> Option<KeyBits> {
-    match key {
-        LedgerKey::V4(ip) => Some(KeyBits::V4(ip.to_bits())),
-        LedgerKey::V6Net(upper) => Some(KeyBits::V6(*upper)),
-        LedgerKey::Private { .. } | LedgerKey::Unrecognized(_) => None,
+impl Overlap {
+    #[inline]
+    fn of_v4(Entry { start, length, list, level }: Entry<u32>) -> Self {
+        Self { prefix: block::v4_prefix(start, length), list, level }
+    }
+
+    #[inline]
+    fn of_v6(Entry { start, length, list, level }: Entry<u128>) -> Self {
+        Self { prefix: block::v6_prefix(start, length), list, level }
+    }
+
+    fn hit(self, lists: &[ListInfo]) -> Option<Hit<'_>> {
+        let list = lists.get(usize::from(self.list))?;
+        let level = self.level.map(u32::from);
+        let category = list.category.at_level(level)?;
+        Some(Hit { list, category, level, prefix: self.prefix })
     }
 }
 
@@ -175,7 +252,7 @@ mod tests {
             ("203.0.113.2", "own custom - 203.0.113.0/29, vpn anonymizer - 203.0.113.0/24"),
             ("203.0.113.9", "vpn anonymizer - 203.0.113.0/24"),
             ("203.0.114.0", ""),
-            ("2001:db8::9", "own custom - 2001:db8::/64, vpn anonymizer - 2001:db8::/32"),
+            ("2001:db8::9", "own custom - 2001:db8::7/128, vpn anonymizer - 2001:db8::/32"),
             ("2001:db8:0:1::9", "vpn anonymizer - 2001:db8::/32"),
             ("2001:db9::", ""),
         ] {
@@ -187,6 +264,58 @@ mod tests {
             assert_eq!(hits.join(", "), expected, "{address}");
             assert_eq!(intelligence.is_listed(&key(address)), !expected.is_empty(), "{address}");
         }
+    }
+
+    #[test]
+    fn all_prefixes_are_named_as_the_lists_have_them() {
+        let lists = "2001:db8::/32\n2001:db8::/48\n2001:db8::7\n2001:db8::8/126\n203.0.113.0/24\n";
+        let builder = Intelligence::builder().list("a", Category::Tor, lists.as_bytes()).unwrap();
+        let intelligence = builder.list("b", Category::Tor, b"2001:db8::/48\n").unwrap().build();
+        let loaded = Intelligence::load(intelligence.as_bytes()).unwrap();
+        assert_eq!(loaded.as_bytes(), intelligence.as_bytes());
+        assert_eq!(loaded.lists(), intelligence.lists());
+        for (address, expected) in [
+            (
+                "2001:db8::9",
+                "a 2001:db8::7/128, a 2001:db8::8/126, a 2001:db8::/48, b 2001:db8::/48, a 2001:db8::/32",
+            ),
+            ("2001:db8:0:1::", "a 2001:db8::/48, b 2001:db8::/48, a 2001:db8::/32"),
+            ("::ffff:203.0.113.7", "a 203.0.113.0/24"),
+            ("192.0.2.1", ""),
+        ] {
+            let named = loaded.named(address.parse().unwrap());
+            let show = |hit: &Hit<'_>| format!("{} {}", hit.list.name, hit.prefix);
+            assert_eq!(
+                named.iter().map(show).collect::<Vec<_>>().join(", "),
+                expected,
+                "{address}"
+            );
+        }
+    }
+
+    /// A compiled file and the lists it was made of mean the same, alone and beside others.
+    #[test]
+    fn compiled_files_join_other_lists() {
+        let custom = |builder: Builder| builder.list("mine", Category::Custom, b"203.0.113.5\n");
+        let whole = custom(Intelligence::builder()).unwrap();
+        let whole = whole.compiled(sample().as_bytes()).unwrap();
+        let after = Intelligence::builder().compiled(sample().as_bytes()).unwrap();
+        let after = custom(after).unwrap().build();
+        let key = key("203.0.113.5");
+        let names = |it: &Intelligence| it.hits(&key).map(|hit| hit.list.name.clone()).collect();
+        let (first, last): (Vec<_>, Vec<_>) = (names(&whole.build()), names(&after));
+        assert_eq!(first, ["mine", "ipsum", "own", "vpn"]);
+        assert_eq!(last, ["ipsum", "mine", "own", "vpn"]);
+    }
+
+    #[test]
+    fn dates_of_lists() {
+        let lists = Intelligence::builder().list("a", Category::Tor, b"203.0.113.7\n").unwrap();
+        let lists = lists.dated(7).list("b", Category::Tor, b"203.0.113.7\n").unwrap();
+        let drop = b"{\"cidr\":\"203.0.113.7\"}\n{\"type\":\"metadata\",\"timestamp\":9}\n";
+        let lists = lists.list("c", Category::Tor, drop).unwrap().dated(8).build();
+        let dates: Vec<_> = lists.lists().iter().map(|list| list.dated_secs).collect();
+        assert_eq!(dates, [Some(7), None, Some(9)]);
     }
 
     #[test]

@@ -1,223 +1,274 @@
-//! The compiled lists: from an address to every list that names it, in two reads and a short
-//! search.
+//! The prefixes of one address family as they lie in a compiled file: from an address to every
+//! entry that holds it, in two reads and a short search.
 //!
-//! The prefixes of all lists become disjoint ranges: `starts` is sorted, begins at zero, and range
-//! `i` goes to the start of the next one. Each range has the number of an interned set of records;
-//! set 0 is empty. A lone address costs two ranges, 16 bytes. A set says only how long each prefix
-//! is, for the prefix follows from the address, so that a million lone addresses of one list share
-//! one set. Must not know lists but by number.
+//! An entry is one prefix of one list. Entries are sorted by their first address, wider ones first,
+//! and each names its parent: the entry before it whose prefix holds its own. Prefixes nest or are
+//! disjoint, so whatever holds an address is the last entry that begins at or before it, or among
+//! that one's parents. Buckets of equal parts of the space say where the search begins. Promises
+//! that no bytes make it panic or run for ever, and must not know what a list is.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::ops::Range;
 
-use super::block::Block;
-use super::category::Category;
-
-/// That one list names an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Record {
-    pub(super) list: u16,
-    pub(super) category: Category,
-    pub(super) level: Option<u32>,
+/// One prefix of one list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry<A> {
+    /// The first address.
+    pub(super) start: A,
+    /// How many bits its addresses share.
     pub(super) length: u8,
+    /// The list, by its place.
+    pub(super) list: u16,
+    /// What the list counts of it, at most [`LEVEL_MAX`].
+    pub(super) level: Option<u8>,
 }
 
-/// All lists, compiled.
-#[derive(Debug, Default)]
-pub(super) struct Table {
-    v4: Ranges<u32>,
-    /// Range numbers by the upper half of the address: those that begin in half `h` are
-    /// `v4_first[h]..v4_first[h + 1]`.
-    v4_first: Vec<u32>,
-    v6: Ranges<u64>,
-    sets: Vec<Box<[Record]>>,
+/// The highest level told apart.
+pub(super) const LEVEL_MAX: u8 = 254;
+const NO_LEVEL: u8 = 255;
+/// The most entries of one table: parents are 24 bits, of which 0 is none.
+pub(super) const ENTRIES_MAX: usize = (1 << 24) - 2;
+/// How many entries a bucket has where they are spread evenly.
+const BUCKET_ENTRIES: usize = 8;
+
+/// An address, and how an entry that begins there is written: the address, then 7 bytes that are
+/// the length, the level, two of the list and three of the parent.
+pub(super) trait Address: Copy + Ord + Default {
+    /// An entry as it is written.
+    type Record: Copy + 'static;
+    /// How many bytes that is.
+    const RECORD_BYTES: usize;
+    /// The records of a column.
+    fn records(column: &[u8]) -> &[Self::Record];
+    /// The address a record begins at.
+    fn start(record: Self::Record) -> Self;
+    /// What else it says.
+    fn tail(record: Self::Record) -> [u8; 7];
+    /// Writes the address.
+    fn write(self, out: &mut Vec<u8>);
+    /// Reads what [`Address::write`] wrote.
+    fn read(input: &mut Input<'_>) -> Option<Self>;
+    /// The last address of the block of `length` bits.
+    fn last(self, length: u8) -> Self;
+    /// Which bucket it is in; none where it lies before the first.
+    fn bucket(self, first: Self, shift: u32) -> Option<usize>;
 }
 
-impl Table {
-    /// Compiles the blocks of all lists.
-    pub(super) fn build(blocks: impl IntoIterator<Item = (Block, Record)>) -> Self {
-        let (mut v4, mut v6) = (Vec::new(), Vec::new());
-        for (block, record) in blocks {
-            match block {
-                Block::V4 { start, length } => v4.push((start, Record { length, ..record })),
-                Block::V6 { start, length } => v6.push((start, Record { length, ..record })),
+macro_rules! address {
+    ($address:ty, $bytes:literal, $record:literal, [$($byte:ident),+]) => {
+        impl Address for $address {
+            type Record = [u8; $record];
+            const RECORD_BYTES: usize = $record;
+            #[inline]
+            fn records(column: &[u8]) -> &[[u8; $record]] {
+                column.as_chunks().0
+            }
+            #[inline]
+            fn start([$($byte),+, ..]: [u8; $record]) -> Self {
+                Self::from_le_bytes([$($byte),+])
+            }
+            #[inline]
+            fn tail([.., a, b, c, d, e, f, g]: [u8; $record]) -> [u8; 7] {
+                [a, b, c, d, e, f, g]
+            }
+            fn write(self, out: &mut Vec<u8>) {
+                out.extend_from_slice(&self.to_le_bytes());
+            }
+            fn read(input: &mut Input<'_>) -> Option<Self> {
+                input.take::<$bytes>().map(Self::from_le_bytes)
+            }
+            #[inline]
+            fn last(self, length: u8) -> Self {
+                self | Self::MAX.checked_shr(u32::from(length)).unwrap_or(0)
+            }
+            #[inline]
+            fn bucket(self, first: Self, shift: u32) -> Option<usize> {
+                let past = self.checked_sub(first)?.checked_shr(shift).unwrap_or(0);
+                Some(usize::try_from(past).unwrap_or(usize::MAX))
             }
         }
-        let mut sets = Sets::default();
-        let v4 = Ranges::build(v4, &mut sets);
-        let v6 = Ranges::build(v6, &mut sets);
-        let v4_first = first_level(&v4.starts);
-        Self { v4, v4_first, v6, sets: sets.records }
+    };
+}
+
+address!(u32, 4, 11, [a, b, c, d]);
+address!(u128, 16, 23, [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]);
+
+/// Bytes yet to be read.
+pub(super) struct Input<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Input<'a> {
+    /// Begins at a place.
+    pub(super) fn new(bytes: &'a [u8], at: usize) -> Self {
+        Self { bytes, at }
     }
 
-    /// The number of an IPv4 address's set; 0 where no list names it.
-    #[inline]
-    pub(super) fn v4_set(&self, address: u32) -> u32 {
-        let half = usize::from(upper_half(address));
-        let (Some(&from), Some(&to)) = (self.v4_first.get(half), self.v4_first.get(half + 1))
-        else {
-            return 0;
-        };
-        self.v4.set_within(address, from, to)
+    /// The next few bytes.
+    pub(super) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let range = self.skip(N)?;
+        self.bytes.get(range)?.try_into().ok()
     }
 
-    /// The number of an IPv6 /64's set; 0 where no list names it.
-    #[inline]
-    pub(super) fn v6_set(&self, upper: u64) -> u32 {
-        let all = u32::try_from(self.v6.starts.len()).unwrap_or(u32::MAX);
-        self.v6.set_within(upper, 0, all)
+    /// Where the next bytes are.
+    pub(super) fn skip(&mut self, count: usize) -> Option<Range<usize>> {
+        let end = self.at.checked_add(count).filter(|end| *end <= self.bytes.len())?;
+        Some(std::mem::replace(&mut self.at, end)..end)
     }
 
-    /// The records of a set: one a list, the longest prefix first.
-    pub(super) fn records(&self, set: u32) -> &[Record] {
-        usize::try_from(set).ok().and_then(|set| self.sets.get(set)).map_or(&[], |set| set)
+    /// A count of what follows.
+    pub(super) fn count(&mut self) -> Option<usize> {
+        usize::try_from(u32::from_le_bytes(self.take()?)).ok()
     }
 }
 
-fn upper_half(address: u32) -> u16 {
-    let [a, b, ..] = address.to_be_bytes();
-    u16::from_be_bytes([a, b])
+/// Where a table lies in a file: its buckets, each the number of entries before it, and its entries.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Table<A> {
+    first: A,
+    shift: u32,
+    buckets: Range<usize>,
+    entries: Range<usize>,
 }
 
-fn first_level(starts: &[u32]) -> Vec<u32> {
-    let mut first = vec![0_u32; (1 << 16) + 1];
-    for start in starts {
-        if let Some(count) = first.get_mut(usize::from(upper_half(*start)) + 1) {
-            *count += 1;
+impl<A: Address> Table<A> {
+    /// Writes the entries. Of a prefix that a list repeats the highest level is kept.
+    pub(super) fn write(mut entries: Vec<Entry<A>>, out: &mut Vec<u8>) {
+        entries
+            .sort_unstable_by_key(|it| (it.start, it.length, Reverse(it.list), Reverse(it.level)));
+        entries.dedup_by_key(|it| (it.start, it.length, it.list));
+        let first = entries.first().map_or_else(A::default, |it| it.start);
+        let (shift, buckets) = buckets(&entries, first);
+        write_count(entries.len(), out);
+        write_count(buckets.len(), out);
+        out.extend_from_slice(&shift.to_le_bytes());
+        first.write(out);
+        for before in buckets {
+            write_count(before, out);
+        }
+        let mut open: Vec<(A, usize)> = Vec::new(); // (last address, place counted from 1)
+        for (place, entry) in (1..).zip(&entries) {
+            while open.pop_if(|(last, _)| *last < entry.start).is_some() {}
+            let parent = open.last().map_or(0, |(_, place)| *place);
+            open.push((entry.start.last(entry.length), place));
+            entry.start.write(out);
+            let [low, high] = entry.list.to_le_bytes();
+            out.extend_from_slice(&[entry.length, entry.level.unwrap_or(NO_LEVEL), low, high]);
+            out.extend_from_slice(parent.to_le_bytes().first_chunk::<3>().unwrap_or(&[0; 3]));
+        }
+    }
+
+    /// Finds the table that lies next in a file.
+    pub(super) fn find(input: &mut Input<'_>) -> Option<Self> {
+        let (entries, buckets) = (input.count()?, input.count()?);
+        let shift = u32::from_le_bytes(input.take()?);
+        let first = A::read(input)?;
+        let buckets = input.skip(buckets.checked_mul(4)?)?;
+        let entries = input.skip(entries.checked_mul(A::RECORD_BYTES)?)?;
+        Some(Self { first, shift, buckets, entries })
+    }
+
+    /// The entries that overlap a block of addresses, given its first and last: those that begin in
+    /// it, the last first, then those that hold it, the longest first.
+    #[inline]
+    pub(super) fn around<'a>(&self, bytes: &'a [u8], first: A, last: A) -> Around<'a, A> {
+        let records = A::records(bytes.get(self.entries.clone()).unwrap_or_default());
+        Around { records, next: self.last_until(bytes, records, last), first }
+    }
+
+    /// All entries, in their order.
+    pub(super) fn entries<'a>(&self, bytes: &'a [u8]) -> impl Iterator<Item = Entry<A>> + 'a {
+        let records = A::records(bytes.get(self.entries.clone()).unwrap_or_default());
+        records.iter().map(|record| read::<A>(*record).0)
+    }
+
+    /// How many entries there are.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len() / A::RECORD_BYTES
+    }
+
+    /// The last entry that begins at or before an address.
+    #[inline]
+    fn last_until(&self, bytes: &[u8], records: &[A::Record], address: A) -> Option<usize> {
+        let (buckets, _) = bytes.get(self.buckets.clone())?.as_chunks::<4>();
+        let last_bucket = buckets.len().checked_sub(2)?;
+        let bucket = address.bucket(self.first, self.shift)?.min(last_bucket);
+        let [from, to] = *buckets.get(bucket..)?.first_chunk::<2>()?;
+        let from = usize::try_from(u32::from_le_bytes(from)).ok()?;
+        let to = usize::try_from(u32::from_le_bytes(to)).ok()?;
+        let window = records.get(from..to)?;
+        let after = from + window.partition_point(|record| A::start(*record) <= address);
+        after.checked_sub(1)
+    }
+}
+
+/// Entries around a block.
+pub(super) struct Around<'a, A: Address> {
+    records: &'a [A::Record],
+    next: Option<usize>,
+    first: A,
+}
+
+impl<A: Address> Iterator for Around<'_, A> {
+    type Item = Entry<A>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Entry<A>> {
+        loop {
+            let place = self.next?;
+            let (entry, parent) = read::<A>(*self.records.get(place)?);
+            if entry.start >= self.first {
+                self.next = place.checked_sub(1);
+                return Some(entry);
+            }
+            // A parent lies before its child; what says otherwise is no parent.
+            self.next = parent.filter(|parent| *parent < place);
+            if entry.start.last(entry.length) >= self.first {
+                return Some(entry);
+            }
+        }
+    }
+}
+
+#[inline]
+fn read<A: Address>(record: A::Record) -> (Entry<A>, Option<usize>) {
+    let [length, level, list_low, list_high, a, b, c] = A::tail(record);
+    let entry = Entry {
+        start: A::start(record),
+        length,
+        list: u16::from_le_bytes([list_low, list_high]),
+        level: (level != NO_LEVEL).then_some(level),
+    };
+    let parent = usize::try_from(u32::from_le_bytes([a, b, c, 0])).ok();
+    (entry, parent.and_then(|parent| parent.checked_sub(1)))
+}
+
+/// By how many bits an address is shifted to its bucket, and how many entries lie before each
+/// bucket and after the last. The buckets span the entries' own part of the space alone.
+fn buckets<A: Address>(entries: &[Entry<A>], first: A) -> (u32, Vec<usize>) {
+    let Some(last) = entries.last() else { return (0, Vec::new()) };
+    let most = entries.len().div_ceil(BUCKET_ENTRIES);
+    let of_last = |shift: &u32| last.start.bucket(first, *shift).unwrap_or(0);
+    let shift = (0..=128).find(|shift| of_last(shift) < most).unwrap_or(0);
+    let count = of_last(&shift) + 1;
+    let mut before = vec![0_usize; count + 1];
+    for entry in entries {
+        let bucket = entry.start.bucket(first, shift).unwrap_or(0);
+        if let Some(following) = before.get_mut(bucket + 1) {
+            *following += 1;
         }
     }
     let mut sum = 0;
-    for count in &mut first {
+    for count in &mut before {
         sum += *count;
         *count = sum;
     }
-    first
+    (shift, before)
 }
 
-/// The address of a table: the bits of a ledger key.
-pub(super) trait Bits: Copy + Ord + Default {
-    /// The last address of the block of `length` bits.
-    fn last(self, length: u8) -> Self;
-    /// The next address, where there is one.
-    fn next(self) -> Option<Self>;
-}
-
-impl Bits for u32 {
-    fn last(self, length: u8) -> Self {
-        self | Self::MAX.checked_shr(u32::from(length)).unwrap_or(0)
-    }
-    fn next(self) -> Option<Self> {
-        self.checked_add(1)
-    }
-}
-
-impl Bits for u64 {
-    fn last(self, length: u8) -> Self {
-        self | Self::MAX.checked_shr(u32::from(length)).unwrap_or(0)
-    }
-    fn next(self) -> Option<Self> {
-        self.checked_add(1)
-    }
-}
-
-#[derive(Debug, Default)]
-struct Ranges<A> {
-    starts: Vec<A>,
-    sets: Vec<u32>,
-}
-
-impl<A: Bits> Ranges<A> {
-    /// The set of the last range that starts at or before `address`, knowing that it is one of
-    /// `from..to` or the one before them.
-    #[inline]
-    fn set_within(&self, address: A, from: u32, to: u32) -> u32 {
-        let (Ok(from), Ok(to)) = (usize::try_from(from), usize::try_from(to)) else { return 0 };
-        let window = self.starts.get(from..to).unwrap_or_default();
-        let after = from + window.partition_point(|start| *start <= address);
-        after.checked_sub(1).and_then(|range| self.sets.get(range)).copied().unwrap_or(0)
-    }
-
-    /// Prefixes are nested or disjoint, so that one pass in the order of their starts, wider ones
-    /// first, with a stack of those still open, meets every boundary once.
-    fn build(mut blocks: Vec<(A, Record)>, sets: &mut Sets) -> Self {
-        blocks.sort_unstable_by_key(|(start, record)| {
-            (*start, record.length, record.list, record.category, Reverse(record.level))
-        });
-        let mut ranges = Self { starts: vec![A::default()], sets: vec![0] };
-        let mut open: Vec<(A, u32)> = Vec::new(); // (last address, set); at most one a length
-        let mut own = Vec::new();
-        for group in blocks.chunk_by(|a, b| a.0 == b.0 && a.1.length == b.1.length) {
-            let Some((start, Record { length, .. })) = group.first().copied() else { continue };
-            ranges.close(&mut open, Some(start));
-            own.clear();
-            own.extend(group.iter().map(|(_, record)| *record));
-            own.dedup_by_key(|record| record.list); // what remains is the gravest, of the highest level
-            let outer = open.last().map_or(0, |(_, set)| *set);
-            let set = sets.joined(&own, outer);
-            ranges.emit(start, set);
-            open.push((start.last(length), set));
-        }
-        ranges.close(&mut open, None);
-        ranges.starts.shrink_to_fit();
-        ranges.sets.shrink_to_fit();
-        ranges
-    }
-
-    /// Ends the open prefixes that lie wholly before `start`.
-    fn close(&mut self, open: &mut Vec<(A, u32)>, start: Option<A>) {
-        while let Some((last, _)) = open.pop_if(|(last, _)| start.is_none_or(|start| *last < start))
-        {
-            let outer = open.last().map_or(0, |(_, set)| *set);
-            if let Some(next) = last.next() {
-                self.emit(next, outer);
-            }
-        }
-    }
-
-    /// From `start` on the set is `set`.
-    fn emit(&mut self, start: A, set: u32) {
-        if self.starts.last() == Some(&start) {
-            self.starts.pop();
-            self.sets.pop();
-        }
-        if self.sets.last() != Some(&set) {
-            self.starts.push(start);
-            self.sets.push(set);
-        }
-    }
-}
-
-/// Sets of records, each kept once.
-struct Sets {
-    records: Vec<Box<[Record]>>,
-    numbers: HashMap<Box<[Record]>, u32>,
-    scratch: Vec<Record>,
-}
-
-impl Default for Sets {
-    fn default() -> Self {
-        let empty: Box<[Record]> = Box::default();
-        Self { numbers: [(empty.clone(), 0)].into(), records: vec![empty], scratch: Vec::new() }
-    }
-}
-
-impl Sets {
-    /// The number of the set of `own` (sorted by list) and of what set `outer` has of other lists.
-    fn joined(&mut self, own: &[Record], outer: u32) -> u32 {
-        self.scratch.clear();
-        self.scratch.extend_from_slice(own);
-        let outer = usize::try_from(outer).ok().and_then(|outer| self.records.get(outer));
-        self.scratch.extend(outer.into_iter().flatten().filter(|record| {
-            own.binary_search_by_key(&record.list, |record| record.list).is_err()
-        }));
-        if let Some(number) = self.numbers.get(self.scratch.as_slice()) {
-            return *number;
-        }
-        let number = u32::try_from(self.records.len()).unwrap_or(0);
-        self.records.push(self.scratch.as_slice().into());
-        self.numbers.insert(self.scratch.as_slice().into(), number);
-        number
-    }
+pub(super) fn write_count(count: usize, out: &mut Vec<u8>) {
+    out.extend_from_slice(&u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
 }
 
 #[cfg(test)]
@@ -226,32 +277,9 @@ mod tests {
 
     use super::*;
 
-    fn record(list: u16, length: u8) -> Record {
-        Record { list, category: Category::Malicious, level: None, length }
-    }
-
-    /// What the table must answer: of each list the longest prefix around the address.
-    fn scan<A: Bits>(blocks: &[(A, Record)], address: A) -> Vec<(u8, u16)> {
-        let mut longest: Vec<(u8, u16)> = Vec::new();
-        for (start, record) in blocks {
-            if (*start..=start.last(record.length)).contains(&address) {
-                match longest.iter_mut().find(|(_, list)| *list == record.list) {
-                    Some((length, _)) => *length = (*length).max(record.length),
-                    None => longest.push((record.length, record.list)),
-                }
-            }
-        }
-        longest.sort_by_key(|(length, list)| (Reverse(*length), *list));
-        longest
-    }
-
-    fn answer(table: &Table, set: u32) -> Vec<(u8, u16)> {
-        table.records(set).iter().map(|record| (record.length, record.list)).collect()
-    }
-
     /// Starts crowd around few places, ends of the space among them, so that prefixes nest, touch
     /// and repeat.
-    fn v4_block() -> impl Strategy<Value = (u32, Record)> {
+    fn v4_entry() -> impl Strategy<Value = Entry<u32>> {
         let near = prop_oneof![
             Just(0_u32),
             Just(0xcb00_7100),
@@ -260,75 +288,108 @@ mod tests {
             Just(u32::MAX),
             any::<u32>()
         ];
-        (near, -4_i32..=4, 0_u8..=32, 0_u16..4).prop_map(|(near, offset, length, list)| {
-            let address = near.wrapping_add_signed(offset);
-            let mask = u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
-            (address & mask, record(list, length))
+        (near, -4_i32..=4, 0_u8..=32, 0_u16..4, any::<Option<u8>>()).prop_map(
+            |(near, offset, length, list, level)| {
+                let mask = u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
+                let start = near.wrapping_add_signed(offset) & mask;
+                Entry { start, length, list, level: level.filter(|it| *it <= LEVEL_MAX) }
+            },
+        )
+    }
+
+    fn v6_entry() -> impl Strategy<Value = Entry<u128>> {
+        let near = prop_oneof![
+            Just(0_u128),
+            Just(0x2001_0db8 << 96),
+            Just((0x2001_0db8 << 96) | (1 << 64)),
+            Just(u128::MAX),
+            any::<u128>()
+        ];
+        (near, -4_i128..=4, 0_u8..=128, 0_u16..4).prop_map(|(near, offset, length, list)| {
+            let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
+            Entry { start: near.wrapping_add_signed(offset) & mask, length, list, level: None }
         })
     }
 
-    fn v6_block() -> impl Strategy<Value = (u64, Record)> {
-        let near = prop_oneof![Just(0_u64), Just(0x2001_0db8 << 32), Just(u64::MAX), any::<u64>()];
-        (near, -4_i64..=4, 0_u8..=64, 0_u16..4).prop_map(|(near, offset, length, list)| {
-            let address = near.wrapping_add_signed(offset);
-            let mask = u64::MAX.checked_shl(64 - u32::from(length)).unwrap_or(0);
-            (address & mask, record(list, length))
-        })
+    /// What the table must answer, in any order.
+    fn scan<A: Address>(entries: &[Entry<A>], first: A, last: A) -> Vec<(A, u8, u16, Option<u8>)> {
+        let mut found: Vec<_> = entries
+            .iter()
+            .filter(|it| it.start <= last && it.start.last(it.length) >= first)
+            .map(|it| (it.start, it.length, it.list, Reverse(it.level)))
+            .collect();
+        found.sort_unstable();
+        found.dedup_by_key(|it| (it.0, it.1, it.2));
+        found
+            .into_iter()
+            .map(|(start, length, list, level)| (start, length, list, level.0))
+            .collect()
+    }
+
+    fn written<A: Address>(entries: &[Entry<A>]) -> (Table<A>, Vec<u8>) {
+        let mut bytes = vec![7; 3];
+        Table::write(entries.to_vec(), &mut bytes);
+        (Table::find(&mut Input::new(&bytes, 3)).expect("it was written"), bytes)
+    }
+
+    fn answer<A: Address>(
+        (table, bytes): &(Table<A>, Vec<u8>),
+        first: A,
+        last: A,
+    ) -> Vec<(A, u8, u16, Option<u8>)> {
+        let around = table.around(bytes, first, last);
+        let mut found: Vec<_> = around.map(|it| (it.start, it.length, it.list, it.level)).collect();
+        if first == last {
+            assert!(found.is_sorted_by_key(|it| (Reverse(it.1), it.2)));
+        }
+        found.sort_unstable();
+        found
     }
 
     proptest! {
         #[test]
         fn equals_a_naive_scan(
-            v4 in proptest::collection::vec(v4_block(), 0..40),
-            v6 in proptest::collection::vec(v6_block(), 0..40),
+            v4 in proptest::collection::vec(v4_entry(), 0..60),
+            v6 in proptest::collection::vec(v6_entry(), 0..60),
             random4 in any::<u32>(),
-            random6 in any::<u64>(),
+            random6 in any::<u128>(),
         ) {
-            let as_v4 = |(start, record): &(u32, Record)| {
-                (Block::V4 { start: *start, length: record.length }, *record)
-            };
-            let as_v6 = |(start, record): &(u64, Record)| {
-                (Block::V6 { start: *start, length: record.length }, *record)
-            };
-            let table = Table::build(v4.iter().map(as_v4).chain(v6.iter().map(as_v6)));
-            prop_assert!(table.v4.starts.is_sorted_by(|a, b| a < b));
-            prop_assert!(table.v4.starts.len() <= 2 * v4.len() + 1);
-            let edges = v4.iter().flat_map(|(start, r)| {
-                let last = start.last(r.length);
-                [start.wrapping_sub(1), *start, start.wrapping_add(1), last, last.wrapping_add(1)]
+            let table = written(&v4);
+            let edges = v4.iter().flat_map(|it| {
+                let last = it.start.last(it.length);
+                [it.start.wrapping_sub(1), it.start, it.start | 1, last, last.wrapping_add(1)]
             });
             for address in edges.chain([0, u32::MAX, random4]) {
-                prop_assert_eq!(answer(&table, table.v4_set(address)), scan(&v4, address));
+                prop_assert_eq!(answer(&table, address, address), scan(&v4, address, address));
             }
-            let edges = v6.iter().flat_map(|(start, r)| {
-                let last = start.last(r.length);
-                [start.wrapping_sub(1), *start, start.wrapping_add(1), last, last.wrapping_add(1)]
+            let table = written(&v6);
+            let edges = v6.iter().flat_map(|it| {
+                let last = it.start.last(it.length);
+                [it.start.wrapping_sub(1), it.start, it.start | 1, last, last.wrapping_add(1)]
             });
-            for address in edges.chain([0, u64::MAX, random6]) {
-                prop_assert_eq!(answer(&table, table.v6_set(address)), scan(&v6, address));
+            for address in edges.chain([0, u128::MAX, random6]) {
+                prop_assert_eq!(answer(&table, address, address), scan(&v6, address, address));
+                let (first, last) = (address >> 64 << 64, address | u128::from(u64::MAX));
+                prop_assert_eq!(answer(&table, first, last), scan(&v6, first, last));
             }
         }
-    }
 
-    #[test]
-    fn the_gravest_of_a_repeated_prefix_is_kept() {
-        let at = |category, level| {
-            (Block::V4 { start: 7, length: 32 }, Record { category, level, ..record(0, 32) })
-        };
-        let table = Table::build([
-            at(Category::Reported, Some(4)),
-            at(Category::Malicious, Some(6)),
-            at(Category::Malicious, Some(9)),
-        ]);
-        let [only] = table.records(table.v4_set(7)) else { panic!("not one") };
-        assert_eq!((only.category, only.level), (Category::Malicious, Some(9)));
-    }
-
-    #[test]
-    fn lone_addresses_share_one_set() {
-        let blocks = (0..1000).map(|i| (Block::V4 { start: i * 1000, length: 32 }, record(0, 32)));
-        let table = Table::build(blocks);
-        assert_eq!(table.sets.len(), 2);
-        assert_eq!(table.v4.starts.len(), 2000);
+        #[test]
+        fn no_bytes_panic_or_loop(
+            entries in proptest::collection::vec(v4_entry(), 0..20),
+            damage in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..8),
+            address in any::<u32>(),
+        ) {
+            let (_, mut bytes) = written(&entries);
+            for (at, byte) in damage {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            if let Some(table) = Table::<u32>::find(&mut Input::new(&bytes, 3)) {
+                let around = table.around(&bytes, address, address);
+                prop_assert!(around.count() <= table.len());
+                prop_assert_eq!(table.entries(&bytes).count(), table.len());
+            }
+        }
     }
 }

@@ -130,7 +130,7 @@ critical_assets = ["prod-*"]
 15: `UK` is not a country; two letters of ISO 3166-1 are expected, such as DE or US
 16: [countries] takes `allow` or `deny`, not both
 18: `path` is empty
-19: `evil`: no such category; there are malicious, custom, tor, reported, anonymizer, hosting
+19: `evil`: no such category; there are malicious, custom, tor, reported, anonymizer, scanner, hosting, cloud, trusted, own
 20: [[lists]] needs `category`
 20: [[lists]] needs `path`
 25: the list of line 23 is called `ipv4` too; set `name`
