@@ -26,6 +26,9 @@ pub(crate) enum Command {
     /// Exit status: 2 when the usage is bad or any input was not wholly read (what was read is
     /// reported all the same), else 1 when --fail-on is met, else 0.
     Scan(ScanOptions),
+    /// Compile lists of addresses into one file, and say what is known of an address.
+    #[command(subcommand)]
+    Intel(IntelCommand),
     /// Check a policy file and say what was understood.
     CheckPolicy {
         /// The policy file (TOML).
@@ -60,6 +63,40 @@ pub(crate) struct EraseOptions {
     pub(crate) dry_run: bool,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum IntelCommand {
+    /// Compile lists into one file, for `scan --intel`.
+    Build(BuildOptions),
+    /// Say all that is known of addresses.
+    Lookup(LookupOptions),
+    /// Say which lists a compiled file was made of, how large they are and how old.
+    Show {
+        /// The compiled file.
+        file: PathBuf,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BuildOptions {
+    /// The file to write; one that is there is replaced.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// Take the lists that a policy file (TOML) names.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) lists: ListOptions,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LookupOptions {
+    /// Addresses, IPv4 or IPv6.
+    #[arg(required = true, value_name = "IP")]
+    pub(crate) addresses: Vec<String>,
+    #[command(flatten)]
+    pub(crate) known: KnownOptions,
+}
+
 #[cfg(feature = "aws")]
 #[derive(Args, Debug)]
 pub(crate) struct TestAlertOptions {
@@ -85,13 +122,8 @@ pub(crate) struct ScanOptions {
     /// Thresholds, lists, countries, trusted networks and critical assets (TOML).
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
-    /// A list of addresses and prefixes: plain, CSV, or ipsum. CATEGORY is malicious, custom, tor,
-    /// reported, anonymizer or hosting. May be repeated.
-    #[arg(long = "list", value_name = "CATEGORY=FILE")]
-    pub(crate) lists: Vec<ListOption>,
-    /// The country of an address, from a MaxMind database (GeoLite2, DB-IP or iptoasn).
-    #[arg(long, value_name = "FILE")]
-    pub(crate) country_db: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) known: KnownOptions,
     /// What to print: text for people, or one OCSF Detection Finding a line.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
@@ -103,16 +135,44 @@ pub(crate) struct ScanOptions {
     pub(crate) threads: Option<NonZeroUsize>,
 }
 
+/// Where it is known from what an address is.
+#[derive(Args, Debug)]
+pub(crate) struct KnownOptions {
+    /// Lists compiled by `callerwatch intel build`. May be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) intel: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) lists: ListOptions,
+    /// The country of an address, from a MaxMind database (GeoLite2, DB-IP or iptoasn).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) country_db: Option<PathBuf>,
+    /// The network of an address and its name, from a MaxMind database of autonomous systems
+    /// (GeoLite2, DB-IP or iptoasn).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) asn_db: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ListOptions {
+    /// A list of addresses and prefixes: plain, CSV, JSON, ipsum, exits of Tor, or ranges that a
+    /// cloud publishes. CATEGORY is malicious, custom, tor, reported, anonymizer or scanner; or, as
+    /// context that accuses nobody, hosting, cloud, trusted or own. COLUMN says where the addresses
+    /// are, if they are not found. May be repeated.
+    #[arg(long = "list", value_name = "CATEGORY[:COLUMN]=FILE")]
+    pub(crate) lists: Vec<ListOption>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     Text,
     Json,
 }
 
-/// `CATEGORY=FILE`.
+/// `CATEGORY[:COLUMN]=FILE`.
 #[derive(Clone, Debug)]
 pub(crate) struct ListOption {
     pub(crate) category: Category,
+    pub(crate) column: Option<String>,
     pub(crate) file: PathBuf,
 }
 
@@ -124,8 +184,12 @@ impl FromStr for ListOption {
             text.split_once('=').filter(|(_, file)| !file.is_empty()).ok_or_else(|| {
                 "a list is given as CATEGORY=FILE, such as malicious=bad.txt".to_owned()
             })?;
+        let (category, column) = match category.split_once(':') {
+            Some((category, column)) => (category, Some(column.to_owned())),
+            None => (category, None),
+        };
         let category = category.parse().map_err(|unknown| format!("{unknown}"))?;
-        Ok(Self { category, file: file.into() })
+        Ok(Self { category, column, file: file.into() })
     }
 }
 

@@ -4,6 +4,7 @@ mod args;
 mod check_policy;
 #[cfg(feature = "aws")]
 mod erase;
+mod intel;
 mod report;
 mod scan;
 mod setup;
@@ -23,6 +24,7 @@ const EXIT_FAULT: u8 = 2;
 fn main() -> ExitCode {
     let result = match Options::parse().command {
         Command::Scan(options) => scan::run(&options),
+        Command::Intel(command) => intel::run(&command),
         Command::CheckPolicy { file } => check_policy::run(&file),
         #[cfg(feature = "aws")]
         Command::TestAlert(options) => test_alert::run(&options),

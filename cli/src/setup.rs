@@ -1,14 +1,16 @@
-//! What a scan judges by: policy, lists and countries, read and checked before any log.
+//! What a scan judges by: policy, lists, countries and networks, read and checked before any log.
 
 use std::fs::{self, File};
-use std::io::Read;
-use std::path::Path;
+use std::io::{self, Read};
+use std::mem;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, bail};
 use callerwatch_detection::intelligence::{Builder, Intelligence};
 use callerwatch_detection::policy::{Policy, PolicyErrors};
 
-use crate::args::ScanOptions;
+use crate::args::{KnownOptions, ListOption, ListOptions, ScanOptions};
 use crate::report::{plain, shown};
 
 /// The largest policy file read.
@@ -23,56 +25,123 @@ pub(crate) struct Setup {
 
 /// Reads all of it, or tells everything that is wrong with it together.
 pub(crate) fn load(options: &ScanOptions) -> anyhow::Result<Setup> {
-    let mut faults: Vec<String> = Vec::new();
-    let mut builder = Intelligence::builder();
-    let mut policy = Policy::default();
-    if let Some(file) = &options.policy {
-        match policy_with_lists(file, builder) {
-            Ok((its_policy, its_builder)) => (policy, builder) = (its_policy, its_builder),
-            Err(error) => {
-                faults.push(format!("{error:#}"));
-                builder = Intelligence::builder();
-            }
-        }
-    }
-    for list in &options.lists {
-        let name = list.file.file_stem().unwrap_or(list.file.as_os_str()).to_string_lossy();
-        let bytes = match fs::read(&list.file) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                faults.push(format!("cannot read the list {}: {error}", shown(&list.file)));
-                continue;
-            }
-        };
-        builder = match builder.list(name, list.category, &bytes) {
-            Ok(builder) => builder,
-            Err(error) => {
-                faults.push(format!("{}: {error}", shown(&list.file)));
-                Intelligence::builder()
-            }
-        };
-    }
-    if let Some(file) = &options.country_db {
-        match fs::read(file).map_err(anyhow::Error::from).and_then(|bytes| {
-            std::mem::take(&mut builder).countries(bytes).map_err(anyhow::Error::from)
-        }) {
-            Ok(with_countries) => builder = with_countries,
-            Err(error) => {
-                faults.push(format!("cannot use the country database {}: {error}", shown(file)));
-            }
-        }
-    }
-    if policy.has_country_rules() && options.country_db.is_none() && faults.is_empty() {
-        faults.push(
+    let mut reading = Reading::default();
+    let known = &options.known;
+    reading.compiled(&known.intel);
+    let policy = reading.policy(options.policy.as_deref());
+    reading.lists(&known.lists);
+    reading.databases(known);
+    if policy.has_country_rules() && known.country_db.is_none() && reading.faults.is_empty() {
+        reading.faults.push(
             "the policy has rules about countries: say where countries are known from with \
              --country-db FILE"
                 .to_owned(),
         );
     }
-    if !faults.is_empty() {
-        bail!("{}", faults.join("\n"));
+    Ok(Setup { policy, intelligence: reading.finish()? })
+}
+
+/// Reads what is known of addresses, or tells everything that is wrong with it together.
+pub(crate) fn known(options: &KnownOptions) -> anyhow::Result<Intelligence> {
+    let mut reading = Reading::default();
+    reading.compiled(&options.intel);
+    reading.lists(&options.lists);
+    reading.databases(options);
+    reading.finish()
+}
+
+/// The same of lists alone.
+pub(crate) fn listed(policy: Option<&Path>, options: &ListOptions) -> anyhow::Result<Intelligence> {
+    let mut reading = Reading::default();
+    reading.policy(policy);
+    reading.lists(options);
+    reading.finish()
+}
+
+/// What was gathered so far. After a fault what was before it is lost, and only faults count.
+#[derive(Default)]
+struct Reading {
+    builder: Builder,
+    faults: Vec<String>,
+}
+
+impl Reading {
+    fn policy(&mut self, file: Option<&Path>) -> Policy {
+        let Some(file) = file else { return Policy::default() };
+        match policy_with_lists(file, mem::take(&mut self.builder)) {
+            Ok((policy, builder)) => {
+                self.builder = builder;
+                policy
+            }
+            Err(error) => {
+                self.faults.push(format!("{error:#}"));
+                Policy::default()
+            }
+        }
     }
-    Ok(Setup { policy, intelligence: builder.build() })
+
+    fn compiled(&mut self, files: &[PathBuf]) {
+        for file in files {
+            self.add("compiled intelligence", file, |builder, bytes| Ok(builder.compiled(bytes)?));
+        }
+    }
+
+    fn lists(&mut self, options: &ListOptions) {
+        for ListOption { category, column, file } in &options.lists {
+            let name = file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy();
+            match dated(file) {
+                Ok((bytes, secs)) => {
+                    let builder = mem::take(&mut self.builder);
+                    match builder.list_with_column(name, *category, &bytes, column.as_deref()) {
+                        Ok(with_list) => self.builder = with_list.dated(secs),
+                        Err(error) => self.faults.push(format!("{}: {error}", shown(file))),
+                    }
+                }
+                Err(error) => {
+                    self.faults.push(format!("cannot read the list {}: {error}", shown(file)));
+                }
+            }
+        }
+    }
+
+    fn databases(&mut self, options: &KnownOptions) {
+        if let Some(file) = &options.country_db {
+            self.add("country database", file, |builder, bytes| Ok(builder.countries(bytes)?));
+        }
+        if let Some(file) = &options.asn_db {
+            self.add("database of networks", file, |builder, bytes| Ok(builder.networks(bytes)?));
+        }
+    }
+
+    fn add(
+        &mut self,
+        what: &str,
+        file: &Path,
+        add: impl FnOnce(Builder, Vec<u8>) -> anyhow::Result<Builder>,
+    ) {
+        let builder = mem::take(&mut self.builder);
+        let bytes = fs::read(file).map_err(anyhow::Error::from);
+        match bytes.and_then(|bytes| add(builder, bytes)) {
+            Ok(builder) => self.builder = builder,
+            Err(error) => {
+                self.faults.push(format!("cannot use the {what} {}: {error}", shown(file)))
+            }
+        }
+    }
+
+    fn finish(self) -> anyhow::Result<Intelligence> {
+        if !self.faults.is_empty() {
+            bail!("{}", self.faults.join("\n"));
+        }
+        Ok(self.builder.build())
+    }
+}
+
+/// A list's bytes, and when it was written in seconds since 1970.
+fn dated(file: &Path) -> io::Result<(Vec<u8>, u64)> {
+    let bytes = fs::read(file)?;
+    let written = fs::metadata(file)?.modified()?.duration_since(UNIX_EPOCH);
+    Ok((bytes, written.map_or(0, |since| since.as_secs())))
 }
 
 /// A policy and its lists; all faults of the file and of the lists it names, by line.
@@ -84,12 +153,13 @@ pub(crate) fn policy_with_lists(
     for list in policy.lists() {
         let path = file.parent().unwrap_or(Path::new("")).join(&list.path);
         let read =
-            fs::read(&path).map_err(|error| format!("cannot read {}: {error}", plain(&list.path)));
-        let added = read.and_then(|bytes| {
+            dated(&path).map_err(|error| format!("cannot read {}: {error}", plain(&list.path)));
+        let added = read.and_then(|(bytes, secs)| {
             let column = list.column.as_deref();
-            let taken = std::mem::take(&mut builder);
+            let taken = mem::take(&mut builder);
             taken
                 .list_with_column(&list.name, list.category, &bytes, column)
+                .map(|with_list| with_list.dated(secs))
                 .map_err(|error| error.to_string())
         });
         match added {

@@ -7,6 +7,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
 
+mod random;
 mod record;
 
 use std::error::Error;
@@ -23,6 +24,7 @@ use callerwatch_sources::Buffers;
 use flate2::{Decompress, FlushDecompress};
 use walkdir::WalkDir;
 
+use crate::random::Random;
 use crate::record::Delivery;
 
 const RUNS: usize = 7;
@@ -199,16 +201,4 @@ fn looking_up(table: &mut Table<impl Write>) -> Result<(), Failure> {
         }
         Ok(())
     })
-}
-
-/// xorshift64*: repeatable, and good enough to scatter addresses.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
 }

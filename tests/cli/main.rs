@@ -11,6 +11,7 @@ mod faults;
 mod folder;
 mod hostile;
 mod identity;
+mod intel;
 mod memory;
 mod passed_over;
 mod pipes;

@@ -8,7 +8,7 @@ use std::io::{self, BufWriter, Write};
 use callerwatch_detection::alert::Alert;
 use callerwatch_detection::ocsf;
 
-pub(crate) use self::plain::{plain, shown};
+pub(crate) use self::plain::{brief, plain, shown};
 pub(crate) use self::text::text;
 
 /// One OCSF Detection Finding a line, and nothing else.

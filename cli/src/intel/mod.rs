@@ -1,0 +1,16 @@
+//! `callerwatch intel`: lists compiled into one file, and what is known of an address.
+
+mod build;
+mod lookup;
+mod show;
+
+use crate::args::IntelCommand;
+
+/// Runs the command.
+pub(crate) fn run(command: &IntelCommand) -> anyhow::Result<u8> {
+    match command {
+        IntelCommand::Build(options) => build::run(options),
+        IntelCommand::Lookup(options) => lookup::run(options),
+        IntelCommand::Show { file } => show::run(file),
+    }
+}

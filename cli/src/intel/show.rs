@@ -1,0 +1,84 @@
+//! `callerwatch intel show`: the lists of a compiled file, their sizes and ages.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use callerwatch_detection::intelligence::{Intelligence, ListInfo};
+use callerwatch_detection::timestamp::Timestamp;
+
+use crate::report::{brief, shown};
+
+const DAY_SECS: u64 = 24 * 60 * 60;
+
+/// Runs the command.
+pub(crate) fn run(file: &Path) -> anyhow::Result<u8> {
+    let about = || format!("cannot use the compiled intelligence {}", shown(file));
+    let bytes = fs::read(file).with_context(about)?;
+    let intelligence = Intelligence::load(bytes).with_context(about)?;
+    let lists = intelligence.lists();
+    let mut stdout = io::stdout().lock();
+    for of_file in lists {
+        writeln!(stdout, "{}, {}", list(of_file), age(of_file.dated_secs, now_secs()))?;
+    }
+    let prefixes: usize = lists.iter().map(|list| list.prefixes).sum();
+    let bytes = intelligence.as_bytes().len();
+    writeln!(stdout, "{} lists, {prefixes} prefixes, {bytes} bytes", lists.len())?;
+    Ok(0)
+}
+
+/// `tor-exits: tor, 2 entries, 2 prefixes`.
+pub(super) fn list(list: &ListInfo) -> String {
+    let ListInfo { name, category, entries, prefixes, .. } = list;
+    let mut told = format!("{}: {category}, {entries} entries, {prefixes} prefixes", brief(name));
+    for (count, what) in [(list.unaccused, "too little accused"), (list.refused, "lines refused")] {
+        if count > 0 {
+            told += &format!(", {count} {what}");
+        }
+    }
+    told
+}
+
+/// `2026-03-02`.
+pub(super) fn date(secs: u64) -> String {
+    let millis = i64::try_from(secs).ok().and_then(|secs| secs.checked_mul(1000));
+    let time = millis.and_then(Timestamp::from_millis);
+    time.map_or("an impossible date".to_owned(), |time| time.day().to_string())
+}
+
+fn age(dated_secs: Option<u64>, now_secs: u64) -> String {
+    let Some(dated) = dated_secs else { return "of unknown age".to_owned() };
+    let days = match now_secs.saturating_sub(dated) / DAY_SECS {
+        0 => "less than a day old".to_owned(),
+        1 => "1 day old".to_owned(),
+        days => format!("{days} days old"),
+    };
+    format!("of {}, {days}", date(dated))
+}
+
+#[expect(clippy::disallowed_methods, reason = "ages are for whoever asks, at the time they ask")]
+fn now_secs() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages() {
+        const DATED: u64 = 1_772_438_400;
+        for (later, expected) in [
+            (0, "of 2026-03-02, less than a day old"),
+            (DAY_SECS, "of 2026-03-02, 1 day old"),
+            (9 * DAY_SECS, "of 2026-03-02, 9 days old"),
+        ] {
+            assert_eq!(age(Some(DATED), DATED + later), expected);
+        }
+        assert_eq!(age(Some(DATED), 0), "of 2026-03-02, less than a day old");
+        assert_eq!(age(None, DATED), "of unknown age");
+        assert!(age(Some(u64::MAX), DATED).ends_with("less than a day old"));
+    }
+}
