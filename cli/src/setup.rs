@@ -124,7 +124,7 @@ impl Reading {
         match bytes.and_then(|bytes| add(builder, bytes)) {
             Ok(builder) => self.builder = builder,
             Err(error) => {
-                self.faults.push(format!("cannot use the {what} {}: {error}", shown(file)))
+                self.faults.push(format!("cannot use the {what} {}: {error}", shown(file)));
             }
         }
     }

@@ -240,10 +240,10 @@ fn what_cannot_be_used_is_told() {
     }
     let done = run(&folder, "intel build -o new.cwi --policy policy.toml");
     assert_eq!((done.status, done.stderr.as_str()), (Some(0), ""));
-    let done = run(&folder, "intel lookup 203.0.113.7 nonsense 127.0.0.1 --intel new.cwi");
+    let done = run(&folder, "intel lookup 203.0.113.7 nonsense 224.0.0.1 --intel new.cwi");
     assert_eq!(done.status, Some(2));
     assert!(done.stdout.contains("tor         203.0.113.7/32 on plain"), "{}", done.stdout);
-    assert!(done.stderr.contains("`nonsense`") && done.stderr.contains("`127.0.0.1`"));
+    assert!(done.stderr.contains("`nonsense`") && done.stderr.contains("`224.0.0.1`"));
 }
 
 /// Names of files and lines of lists are others' text.

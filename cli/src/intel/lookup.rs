@@ -66,18 +66,15 @@ fn known_or(known: Option<String>, is_asked: bool, option: &str) -> String {
 
 /// `203.0.113.0/24 on ipsum, 6 lists, of 2026-03-02`.
 fn named(hit: &Hit<'_>, ip: IpAddr) -> String {
-    let mut told = format!("{} on {}", hit.prefix, brief(&hit.list.name));
-    match hit.level {
-        Some(1) => told += ", 1 list",
-        Some(level) => told += &format!(", {level} lists"),
-        None => {}
-    }
-    if let Some(secs) = hit.list.dated_secs {
-        told += &format!(", of {}", date(secs));
-    }
+    let mut told = vec![format!("{} on {}", hit.prefix, brief(&hit.list.name))];
+    told.extend(hit.level.map(|level| match level {
+        1 => "1 list".to_owned(),
+        level => format!("{level} lists"),
+    }));
+    told.extend(hit.list.dated_secs.map(|secs| format!("of {}", date(secs))));
     if !hit.prefix.contains(&ip) {
         // One source holds the whole /64.
-        told += ", another address of the same /64";
+        told.push("another address of the same /64".to_owned());
     }
-    told
+    told.join(", ")
 }

@@ -32,13 +32,10 @@ pub(crate) fn run(file: &Path) -> anyhow::Result<u8> {
 /// `tor-exits: tor, 2 entries, 2 prefixes`.
 pub(super) fn list(list: &ListInfo) -> String {
     let ListInfo { name, category, entries, prefixes, .. } = list;
-    let mut told = format!("{}: {category}, {entries} entries, {prefixes} prefixes", brief(name));
-    for (count, what) in [(list.unaccused, "too little accused"), (list.refused, "lines refused")] {
-        if count > 0 {
-            told += &format!(", {count} {what}");
-        }
-    }
-    told
+    let told = format!("{}: {category}, {entries} entries, {prefixes} prefixes", brief(name));
+    let left_out = [(list.unaccused, "too little accused"), (list.refused, "lines refused")];
+    let left_out = left_out.into_iter().filter(|(count, _)| *count > 0);
+    left_out.fold(told, |told, (count, what)| format!("{told}, {count} {what}"))
 }
 
 /// `2026-03-02`.
