@@ -36,7 +36,7 @@ pub use self::database::DatabaseError;
 pub use self::list::{ListFault, RefusedLine};
 pub use self::network::AutonomousSystem;
 use self::network::Networks;
-use self::table::Entry;
+use self::table::{Around, Entry};
 use crate::source::LedgerKey;
 
 /// What is known of addresses. Empty by default: then nothing is known of any.
@@ -105,21 +105,22 @@ impl Intelligence {
     /// The lists that name a public key, the longest prefix first, one hit a list. None for other
     /// keys. A key of IPv6 is its /64, and is named when any prefix overlaps it.
     pub fn hits(&self, key: &LedgerKey) -> impl Iterator<Item = Hit<'_>> {
-        let overlaps = self.sorted_overlaps(key);
-        let mut told: Vec<u16> = Vec::new();
-        overlaps.into_iter().filter_map(move |it| {
-            if told.contains(&it.list) {
-                return None;
+        let (mut first, mut others): (Option<u16>, Vec<u16>) = (None, Vec::new());
+        self.sorted_overlaps(key).filter_map(move |it| {
+            let list = it.list();
+            match first {
+                None => first = Some(list),
+                Some(first) if first == list || others.contains(&list) => return None,
+                Some(_) => others.push(list),
             }
-            told.push(it.list);
             it.hit(self.lists())
         })
     }
 
     /// All prefixes that hold an address, or another of its /64, the longest first.
     pub fn named(&self, ip: IpAddr) -> Vec<Hit<'_>> {
-        let overlaps = self.sorted_overlaps(&LedgerKey::of_public(ip.to_canonical()));
-        overlaps.into_iter().filter_map(|it| it.hit(self.lists())).collect()
+        let key = LedgerKey::of_public(ip.to_canonical());
+        self.sorted_overlaps(&key).filter_map(|it| it.hit(self.lists())).collect()
     }
 
     /// Whether any list names a key.
@@ -133,30 +134,30 @@ impl Intelligence {
         self.overlaps(key).filter_map(|it| Some(it.hit(self.lists())?.category))
     }
 
-    fn sorted_overlaps(&self, key: &LedgerKey) -> Vec<Overlap> {
-        let mut overlaps: Vec<Overlap> = self.overlaps(key).collect();
-        // Those around one address come sorted; those within a /64 do not.
-        overlaps.sort_by_key(|it| (Reverse(it.prefix.prefix_len()), it.list));
-        overlaps
+    /// The entries that overlap a key, the longest prefix first.
+    fn sorted_overlaps(&self, key: &LedgerKey) -> impl Iterator<Item = Overlap> {
+        let overlaps = self.overlaps(key);
+        let is_crowded = matches!(&overlaps, Overlaps::V6(around) if around.is_crowded());
+        let (mut sorted, mut rest) = (Vec::new(), overlaps);
+        if is_crowded {
+            sorted.extend(std::mem::replace(&mut rest, Overlaps::None));
+            sorted.sort_by_key(|it: &Overlap| (Reverse(it.length()), it.list()));
+        }
+        sorted.into_iter().chain(rest)
     }
 
-    /// The entries that overlap a public key.
+    /// The same, in the order they lie in.
     #[inline]
-    fn overlaps(&self, key: &LedgerKey) -> impl Iterator<Item = Overlap> {
+    fn overlaps(&self, key: &LedgerKey) -> Overlaps<'_> {
         let Compiled { bytes, v4, v6, .. } = &self.compiled;
-        let of_v4 = match key {
-            LedgerKey::V4(ip) => Some(v4.around(bytes, ip.to_bits(), ip.to_bits())),
-            _ => None,
-        };
-        let of_v6 = match key {
+        match key {
+            LedgerKey::V4(ip) => Overlaps::V4(v4.around(bytes, ip.to_bits(), ip.to_bits())),
             LedgerKey::V6Net(upper) => {
                 let first = u128::from(*upper) << 64;
-                Some(v6.around(bytes, first, first | u128::from(u64::MAX)))
+                Overlaps::V6(v6.around(bytes, first, first | u128::from(u64::MAX)))
             }
-            _ => None,
-        };
-        let of_v4 = of_v4.into_iter().flatten().map(Overlap::of_v4);
-        of_v4.chain(of_v6.into_iter().flatten().map(Overlap::of_v6))
+            LedgerKey::Private { .. } | LedgerKey::Unrecognized(_) => Overlaps::None,
+        }
     }
 
     /// The country a public key lies in, where it is known.
@@ -192,30 +193,61 @@ impl fmt::Debug for Intelligence {
     }
 }
 
-/// An entry of either family that overlaps a key.
-#[derive(Clone, Copy)]
-struct Overlap {
-    prefix: IpNet,
-    list: u16,
-    level: Option<u8>,
+/// The entries that overlap a key.
+enum Overlaps<'a> {
+    None,
+    V4(Around<'a, u32>),
+    V6(Around<'a, u128>),
+}
+
+impl Iterator for Overlaps<'_> {
+    type Item = Overlap;
+
+    #[inline]
+    fn next(&mut self) -> Option<Overlap> {
+        match self {
+            Self::None => None,
+            Self::V4(around) => around.next().map(Overlap::V4),
+            Self::V6(around) => around.next().map(Overlap::V6),
+        }
+    }
+}
+
+/// An entry of either family.
+enum Overlap {
+    V4(Entry<u32>),
+    V6(Entry<u128>),
 }
 
 impl Overlap {
-    #[inline]
-    fn of_v4(Entry { start, length, list, level }: Entry<u32>) -> Self {
-        Self { prefix: block::v4_prefix(start, length), list, level }
+    fn length(&self) -> u8 {
+        match self {
+            Self::V4(entry) => entry.length,
+            Self::V6(entry) => entry.length,
+        }
+    }
+
+    fn list(&self) -> u16 {
+        match self {
+            Self::V4(entry) => entry.list,
+            Self::V6(entry) => entry.list,
+        }
     }
 
     #[inline]
-    fn of_v6(Entry { start, length, list, level }: Entry<u128>) -> Self {
-        Self { prefix: block::v6_prefix(start, length), list, level }
-    }
-
-    fn hit(self, lists: &[ListInfo]) -> Option<Hit<'_>> {
-        let list = lists.get(usize::from(self.list))?;
-        let level = self.level.map(u32::from);
+    fn hit<'a>(&self, lists: &'a [ListInfo]) -> Option<Hit<'a>> {
+        let (level, prefix) = match *self {
+            Self::V4(Entry { start, length, level, .. }) => {
+                (level, block::v4_prefix(start, length))
+            }
+            Self::V6(Entry { start, length, level, .. }) => {
+                (level, block::v6_prefix(start, length))
+            }
+        };
+        let list = lists.get(usize::from(self.list()))?;
+        let level = level.map(u32::from);
         let category = list.category.at_level(level)?;
-        Some(Hit { list, category, level, prefix: self.prefix })
+        Some(Hit { list, category, level, prefix })
     }
 }
 

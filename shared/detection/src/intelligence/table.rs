@@ -28,8 +28,8 @@ pub(super) const LEVEL_MAX: u8 = 254;
 const NO_LEVEL: u8 = 255;
 /// The most entries of one table: parents are 24 bits, of which 0 is none.
 pub(super) const ENTRIES_MAX: usize = (1 << 24) - 2;
-/// How many entries a bucket has where they are spread evenly.
-const BUCKET_ENTRIES: usize = 8;
+/// So few entries are all looked at, which waits for memory once; more are halved first.
+const FEW: usize = 8;
 
 /// An address, and how an entry that begins there is written: the address, then 7 bytes that are
 /// the length, the level, two of the list and three of the parent.
@@ -38,6 +38,8 @@ pub(super) trait Address: Copy + Ord + Default {
     type Record: Copy + 'static;
     /// How many bytes that is.
     const RECORD_BYTES: usize;
+    /// How many entries a bucket has where they are spread evenly.
+    const BUCKET_ENTRIES: usize;
     /// The records of a column.
     fn records(column: &[u8]) -> &[Self::Record];
     /// The address a record begins at.
@@ -50,15 +52,21 @@ pub(super) trait Address: Copy + Ord + Default {
     fn read(input: &mut Input<'_>) -> Option<Self>;
     /// The last address of the block of `length` bits.
     fn last(self, length: u8) -> Self;
-    /// Which bucket it is in; none where it lies before the first.
-    fn bucket(self, first: Self, shift: u32) -> Option<usize>;
+    /// How far behind `first` it lies, in the unit of which the space is less than 2^64 wide when
+    /// its upper `lead` bits are not used; none where it lies before.
+    fn behind(self, first: Self, lead: u32) -> Option<u64>;
+    /// How far behind another it lies.
+    fn past(self, first: Self) -> Option<Self>;
+    /// How many upper bits are zero.
+    fn lead(self) -> u32;
 }
 
 macro_rules! address {
-    ($address:ty, $bytes:literal, $record:literal, [$($byte:ident),+]) => {
+    ($address:ty, $bytes:literal, $record:literal, $bucket:literal, [$($byte:ident),+]) => {
         impl Address for $address {
             type Record = [u8; $record];
             const RECORD_BYTES: usize = $record;
+            const BUCKET_ENTRIES: usize = $bucket;
             #[inline]
             fn records(column: &[u8]) -> &[[u8; $record]] {
                 column.as_chunks().0
@@ -82,16 +90,26 @@ macro_rules! address {
                 self | Self::MAX.checked_shr(u32::from(length)).unwrap_or(0)
             }
             #[inline]
-            fn bucket(self, first: Self, shift: u32) -> Option<usize> {
-                let past = self.checked_sub(first)?.checked_shr(shift).unwrap_or(0);
-                Some(usize::try_from(past).unwrap_or(usize::MAX))
+            fn behind(self, first: Self, lead: u32) -> Option<u64> {
+                let past = self.checked_sub(first)?;
+                // What lies behind the last entry may not fit, and is in the last bucket.
+                let past = if past.leading_zeros() < lead { Self::MAX } else { past << lead };
+                let top = u128::from(past) << (128 - 8 * $bytes) >> 64;
+                Some(u64::try_from(top).unwrap_or(u64::MAX))
+            }
+            fn past(self, first: Self) -> Option<Self> {
+                self.checked_sub(first)
+            }
+            fn lead(self) -> u32 {
+                // Of one entry alone all bits are zero.
+                self.leading_zeros().min(8 * $bytes - 1)
             }
         }
     };
 }
 
-address!(u32, 4, 11, [a, b, c, d]);
-address!(u128, 16, 23, [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]);
+address!(u32, 4, 11, 2, [a, b, c, d]);
+address!(u128, 16, 23, 4, [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]);
 
 /// Bytes yet to be read.
 pub(super) struct Input<'a> {
@@ -123,11 +141,37 @@ impl<'a> Input<'a> {
     }
 }
 
+/// How an address becomes the number of its bucket: buckets part the space from the first entry to
+/// the last, and no other, equally.
+#[derive(Clone, Copy, Debug, Default)]
+struct Scale {
+    lead: u32,
+    factor: u64,
+}
+
+impl Scale {
+    /// So many buckets from one address to another.
+    fn of<A: Address>(first: A, last: A, buckets: usize) -> Self {
+        let Some(span) = last.past(first) else { return Self::default() };
+        let lead = span.lead();
+        let end = u128::from(last.behind(first, lead).unwrap_or(0)) + 1;
+        let buckets = u128::try_from(buckets).unwrap_or(0);
+        Self { lead, factor: u64::try_from((buckets << 64) / end).unwrap_or(0) }
+    }
+
+    /// None where an address lies before the first.
+    #[inline]
+    fn bucket<A: Address>(self, address: A, first: A) -> Option<usize> {
+        let behind = address.behind(first, self.lead)?;
+        usize::try_from((u128::from(behind) * u128::from(self.factor)) >> 64).ok()
+    }
+}
+
 /// Where a table lies in a file: its buckets, each the number of entries before it, and its entries.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Table<A> {
     first: A,
-    shift: u32,
+    scale: Scale,
     buckets: Range<usize>,
     entries: Range<usize>,
 }
@@ -139,10 +183,13 @@ impl<A: Address> Table<A> {
             .sort_unstable_by_key(|it| (it.start, it.length, Reverse(it.list), Reverse(it.level)));
         entries.dedup_by_key(|it| (it.start, it.length, it.list));
         let first = entries.first().map_or_else(A::default, |it| it.start);
-        let (shift, buckets) = buckets(&entries, first);
+        let last = entries.last().map_or(first, |it| it.start);
+        let scale = Scale::of(first, last, entries.len().div_ceil(A::BUCKET_ENTRIES));
+        let buckets = buckets(&entries, first, scale);
         write_count(entries.len(), out);
         write_count(buckets.len(), out);
-        out.extend_from_slice(&shift.to_le_bytes());
+        out.extend_from_slice(&scale.lead.to_le_bytes());
+        out.extend_from_slice(&scale.factor.to_le_bytes());
         first.write(out);
         for before in buckets {
             write_count(before, out);
@@ -162,11 +209,17 @@ impl<A: Address> Table<A> {
     /// Finds the table that lies next in a file.
     pub(super) fn find(input: &mut Input<'_>) -> Option<Self> {
         let (entries, buckets) = (input.count()?, input.count()?);
-        let shift = u32::from_le_bytes(input.take()?);
+        let lead = u32::from_le_bytes(input.take()?);
+        let scale = Scale { lead, factor: u64::from_le_bytes(input.take()?) };
         let first = A::read(input)?;
         let buckets = input.skip(buckets.checked_mul(4)?)?;
         let entries = input.skip(entries.checked_mul(A::RECORD_BYTES)?)?;
-        Some(Self { first, shift, buckets, entries })
+        (lead < 8 * u32::try_from(size_of::<A>()).ok()?).then_some(Self {
+            first,
+            scale,
+            buckets,
+            entries,
+        })
     }
 
     /// The entries that overlap a block of addresses, given its first and last: those that begin in
@@ -193,21 +246,36 @@ impl<A: Address> Table<A> {
     fn last_until(&self, bytes: &[u8], records: &[A::Record], address: A) -> Option<usize> {
         let (buckets, _) = bytes.get(self.buckets.clone())?.as_chunks::<4>();
         let last_bucket = buckets.len().checked_sub(2)?;
-        let bucket = address.bucket(self.first, self.shift)?.min(last_bucket);
+        let bucket = self.scale.bucket(address, self.first)?.min(last_bucket);
         let [from, to] = *buckets.get(bucket..)?.first_chunk::<2>()?;
         let from = usize::try_from(u32::from_le_bytes(from)).ok()?;
         let to = usize::try_from(u32::from_le_bytes(to)).ok()?;
         let window = records.get(from..to)?;
-        let after = from + window.partition_point(|record| A::start(*record) <= address);
-        after.checked_sub(1)
+        let is_before = |record: &A::Record| A::start(*record) <= address;
+        let before = if window.len() > FEW {
+            window.partition_point(is_before)
+        } else {
+            window.iter().filter(|record| is_before(record)).count()
+        };
+        (from + before).checked_sub(1)
     }
 }
 
 /// Entries around a block.
+#[derive(Clone)]
 pub(super) struct Around<'a, A: Address> {
     records: &'a [A::Record],
     next: Option<usize>,
     first: A,
+}
+
+impl<A: Address> Around<'_, A> {
+    /// Whether several begin in the block, so that they do not come by length.
+    pub(super) fn is_crowded(&self) -> bool {
+        let start = |place: usize| self.records.get(place).map(|record| A::start(*record));
+        let Some(place) = self.next else { return false };
+        start(place) > Some(self.first) && place.checked_sub(1).and_then(start) >= Some(self.first)
+    }
 }
 
 impl<A: Address> Iterator for Around<'_, A> {
@@ -244,18 +312,13 @@ fn read<A: Address>(record: A::Record) -> (Entry<A>, Option<usize>) {
     (entry, parent.and_then(|parent| parent.checked_sub(1)))
 }
 
-/// By how many bits an address is shifted to its bucket, and how many entries lie before each
-/// bucket and after the last. The buckets span the entries' own part of the space alone.
-fn buckets<A: Address>(entries: &[Entry<A>], first: A) -> (u32, Vec<usize>) {
-    let Some(last) = entries.last() else { return (0, Vec::new()) };
-    let most = entries.len().div_ceil(BUCKET_ENTRIES);
-    let of_last = |shift: &u32| last.start.bucket(first, *shift).unwrap_or(0);
-    let shift = (0..=128).find(|shift| of_last(shift) < most).unwrap_or(0);
-    let count = of_last(&shift) + 1;
-    let mut before = vec![0_usize; count + 1];
+/// How many entries lie before each bucket and after the last.
+fn buckets<A: Address>(entries: &[Entry<A>], first: A, scale: Scale) -> Vec<usize> {
+    let bucket = |entry: &Entry<A>| scale.bucket(entry.start, first).unwrap_or(0);
+    let Some(last) = entries.last() else { return Vec::new() };
+    let mut before = vec![0_usize; bucket(last) + 2];
     for entry in entries {
-        let bucket = entry.start.bucket(first, shift).unwrap_or(0);
-        if let Some(following) = before.get_mut(bucket + 1) {
+        if let Some(following) = before.get_mut(bucket(entry) + 1) {
             *following += 1;
         }
     }
@@ -264,7 +327,7 @@ fn buckets<A: Address>(entries: &[Entry<A>], first: A) -> (u32, Vec<usize>) {
         sum += *count;
         *count = sum;
     }
-    (shift, before)
+    before
 }
 
 pub(super) fn write_count(count: usize, out: &mut Vec<u8>) {
