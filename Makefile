@@ -47,6 +47,7 @@ check: rust $(DENY) ## Formatting, lints, documentation, dependencies.
 	$(DENY) check bans licenses sources
 
 bench: build $(PYTHON) $(DATA) ## How fast, against references. DATA=… names a set made by gen_cloudtrail.py.
+	$(BENCH) intelligence
 	$(BENCH) parts -- $(abspath $(DATA))
 	CALLERWATCH='$(RELEASED)' $(BENCH) throughput -- $(abspath $(DATA))
 	$(MAKE) package ARCH=$(HOST_ARCH)

@@ -247,7 +247,11 @@ fn intelligence(logs: &Path) -> Intelligence {
 #[test]
 fn lists_are_loaded_whole_and_answer() {
     let Some(logs) = logs("real lists of addresses") else { return };
-    let intelligence = intelligence(&logs);
+    let compiled = intelligence(&logs);
+    let intelligence = Intelligence::load(compiled.as_bytes()).expect("a compiled file");
+    let prefixes: usize = intelligence.lists().iter().map(|list| list.prefixes).sum();
+    println!("{prefixes} prefixes in {} bytes", compiled.as_bytes().len());
+    assert!(compiled.as_bytes().len() <= 24 * prefixes);
     for (loaded, (file, _, count)) in intelligence.lists().iter().zip(LISTS) {
         println!("{file}: {} entries, {} prefixes", loaded.entries, loaded.prefixes);
         assert_eq!((loaded.entries, loaded.refused), (count, 0), "{file}: {:?}", loaded.refusals);

@@ -62,8 +62,8 @@ fn measure(
     for (ip, length) in &prefixes {
         writeln!(list, "{ip}/{length}")?;
     }
-    let build = || Intelligence::builder().list("list", Category::Malicious, list.as_bytes());
-    let (intelligence, built) = timed(1, || Ok(build()?.build()))?;
+    let compile = || Intelligence::builder().list("list", Category::Malicious, list.as_bytes());
+    let (intelligence, built) = timed(1, || Ok(compile()?.build()))?;
     let file = intelligence.as_bytes().to_vec();
     let mut copies = vec![file.clone(); RUNS];
     let take = || Ok(Intelligence::load(copies.pop().unwrap_or_default())?);
@@ -98,9 +98,9 @@ fn measure(
     row("callerwatch, every list and prefix", &mut |at| {
         black_box(intelligence.hits(&keys[at]).count());
     })?;
-    let mut last = 0;
+    let mut answer = 0;
     row("callerwatch, each asked for after the last answer", &mut |at| {
-        last = usize::from(intelligence.is_listed(&keys[(at + last) % ASKED]));
+        answer = usize::from(intelligence.is_listed(&keys[(at + answer) % ASKED]));
     })?;
     let ranges = Ranges::of(&prefixes);
     row("sorted ranges, is listed", &mut |at| {
@@ -125,28 +125,28 @@ fn measure(
 /// Half of IPv4 and half of IPv6. Every fourth lies in the one before it.
 fn prefixes(random: &mut Random, networks: Option<usize>) -> Vec<(IpAddr, u8)> {
     let crowd: Vec<u128> =
-        networks.map_or(Vec::new(), |count| (0..count).map(|_| random.wide()).collect());
+        networks.map_or(Vec::new(), |count| (0..count).map(|_| wide(random)).collect());
     let mut prefixes: Vec<(IpAddr, u8)> = Vec::with_capacity(PREFIXES);
     while prefixes.len() < PREFIXES {
-        let is_v4 = prefixes.len() % 2 == 0;
-        let (shortest, longest, crowded) = if is_v4 { (16, 32, 12) } else { (32, 128, 32) };
+        let is_v4 = prefixes.len().is_multiple_of(2);
+        let (shortest, longest, crowded) = if is_v4 { (16, 32, 16) } else { (32, 128, 32) };
         let of_crowd = |random: &mut Random| {
             let mask = u128::MAX >> crowded;
             crowd
-                .get(random.below(crowd.len().max(1)))
-                .map_or(random.wide(), |network| network & !mask | random.wide() & mask)
+                .get(below(random, crowd.len().max(1)))
+                .map_or(wide(random), |network| network & !mask | wide(random) & mask)
         };
         let (bits, shortest) = match prefixes.len().checked_sub(2).map(|at| prefixes[at]) {
             Some((ip, length)) if prefixes.len() % 8 >= 6 => {
                 let mask = u128::MAX.checked_shr(u32::from(length)).unwrap_or(0);
-                (top(ip) & !mask | random.wide() & mask, length)
+                (top(ip) & !mask | wide(random) & mask, length)
             }
             _ => (of_crowd(random), shortest),
         };
         // 2000::/3 is what is routed of IPv6.
         let bits = if is_v4 { bits } else { bits & (u128::MAX >> 3) | (1 << 125) };
         let spread = usize::from(longest - shortest) + 1;
-        let length = shortest + u8::try_from(random.below(spread)).unwrap_or(0);
+        let length = shortest + u8::try_from(below(random, spread)).unwrap_or(0);
         let mask = u128::MAX.checked_shr(u32::from(length)).unwrap_or(0);
         prefixes.push((address(bits & !mask, is_v4), length));
     }
@@ -156,12 +156,21 @@ fn prefixes(random: &mut Random, networks: Option<usize>) -> Vec<(IpAddr, u8)> {
 /// In turns anywhere, and in a prefix of the list.
 fn asked(random: &mut Random, prefixes: &[(IpAddr, u8)]) -> Vec<IpAddr> {
     let asked = (0..ASKED).map(|n| {
-        let (ip, length) = prefixes[random.below(prefixes.len())];
+        let (ip, length) = prefixes[below(random, prefixes.len())];
         let length = if n % 2 == 0 { if ip.is_ipv4() { 0 } else { 3 } } else { length };
         let mask = u128::MAX.checked_shr(u32::from(length)).unwrap_or(0);
-        address(top(ip) & !mask | random.wide() & mask, ip.is_ipv4())
+        address(top(ip) & !mask | wide(random) & mask, ip.is_ipv4())
     });
     asked.collect()
+}
+
+fn wide(random: &mut Random) -> u128 {
+    u128::from(random.next()) << 64 | u128::from(random.next())
+}
+
+/// A number below another.
+fn below(random: &mut Random, end: usize) -> usize {
+    usize::try_from(random.next() >> 16).unwrap_or(0) % end.max(1)
 }
 
 /// The bits of an address, the first one on top.

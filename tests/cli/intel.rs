@@ -47,15 +47,18 @@ const LISTS: [(&str, &str, &str); 10] = [
     ),
 ];
 
+/// The arguments that name them.
+fn lists() -> String {
+    LISTS.map(|(category, file, _)| format!("--list {category}={file}")).join(" ")
+}
+
 /// A folder with all of them, and a file compiled of them.
 fn compiled(name: &str) -> Folder {
     let folder = Folder::new(name);
-    let mut args = "intel build --output all.cwi".to_owned();
-    for (category, file, text) in LISTS {
+    for (_, file, text) in LISTS {
         folder.put(file, text);
-        args += &format!(" --list {category}={file}");
     }
-    let done = run(&folder, &args);
+    let done = run(&folder, &format!("intel build --output all.cwi {}", lists()));
     assert_eq!((done.status, done.stderr.as_str()), (Some(0), ""));
     for told in [
         "plain: custom, 2 entries, 2 prefixes, 1 lines refused",
@@ -163,9 +166,7 @@ fn scans_take_compiled_files() {
     let folder = compiled("intel-scan");
     databases(&folder);
     folder.put("log.json", document(&denied_burst("203.0.113.7")));
-    let lists: String =
-        LISTS.iter().map(|(category, file, _)| format!(" --list {category}={file}")).collect();
-    let of_lists = run(&folder, &format!("scan log.json --format json{lists}"));
+    let of_lists = run(&folder, &format!("scan log.json --format json {}", lists()));
     let of_file = run(&folder, "scan log.json --format json --intel all.cwi");
     assert_eq!((of_file.status, of_file.stderr.as_str()), (Some(0), ""));
     assert!(of_file.stdout.contains("listed: custom (plain), malicious (ipsum, 6 lists)"));

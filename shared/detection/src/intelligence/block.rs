@@ -121,14 +121,14 @@ fn range(first: IpAddr, last: IpAddr) -> Result<Vec<Block>, &'static str> {
     }
 }
 
-/// The prefix of `length` bits around an IPv4 address.
+/// The prefix of `length` bits that begins at an IPv4 address.
 pub(super) fn v4_prefix(bits: u32, length: u8) -> IpNet {
-    Ipv4Net::new(Ipv4Addr::from_bits(bits), length).unwrap_or_default().trunc().into()
+    Ipv4Net::new(Ipv4Addr::from_bits(bits), length).unwrap_or_default().into()
 }
 
-/// The prefix of `length` bits around an IPv6 address.
+/// The prefix of `length` bits that begins at an IPv6 address.
 pub(super) fn v6_prefix(bits: u128, length: u8) -> IpNet {
-    Ipv6Net::new(Ipv6Addr::from_bits(bits), length).unwrap_or_default().trunc().into()
+    Ipv6Net::new(Ipv6Addr::from_bits(bits), length).unwrap_or_default().into()
 }
 
 #[cfg(test)]
