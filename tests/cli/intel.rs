@@ -96,7 +96,7 @@ fn all_that_is_known_is_told() {
     databases(&folder);
     let done = run(
         &folder,
-        "intel lookup 203.0.113.7 2001:db8::8 192.0.2.1 198.51.100.9 10.0.0.1 203.0.114.1 \
+        "intel lookup 203.0.113.7 2001:db8::8 192.0.2.1 198.51.100.9 10.0.0.1 203.0.113.200 \
          --intel all.cwi --country-db country.mmdb --asn-db asn.mmdb",
     );
     assert_eq!((done.status, done.stderr.as_str()), (Some(0), ""));
@@ -138,9 +138,9 @@ fn all_that_is_known_is_told() {
             "  malicious   198.51.100.0/24 on drop, of 2026-03-02",
             "10.0.0.1",
             "  a private address: it is never looked up",
-            "203.0.114.1",
-            "  country     unknown",
-            "  network     unknown",
+            "203.0.113.200",
+            "  country     NL",
+            "  network     AS64500 Example \\u{1b}[31mNet",
             "  lists       none of 10",
         ]
     );
@@ -241,10 +241,10 @@ fn what_cannot_be_used_is_told() {
     }
     let done = run(&folder, "intel build -o new.cwi --policy policy.toml");
     assert_eq!((done.status, done.stderr.as_str()), (Some(0), ""));
-    let done = run(&folder, "intel lookup 203.0.113.7 nonsense 224.0.0.1 --intel new.cwi");
+    let done = run(&folder, "intel lookup 203.0.113.7 nonsense 0.0.0.0 --intel new.cwi");
     assert_eq!(done.status, Some(2));
     assert!(done.stdout.contains("tor         203.0.113.7/32 on plain"), "{}", done.stdout);
-    assert!(done.stderr.contains("`nonsense`") && done.stderr.contains("`224.0.0.1`"));
+    assert!(done.stderr.contains("`nonsense`") && done.stderr.contains("`0.0.0.0`"));
 }
 
 /// Names of files and lines of lists are others' text.
