@@ -1,0 +1,62 @@
+"""Functions may do what their roles say, and that is enough for all they do.
+
+What topics and keys allow by themselves is asserted on the template.
+"""
+
+import json
+import pathlib
+from typing import Iterator
+
+import pytest
+from emulator import Emulator
+
+from . import events
+from .conftest import ACCOUNTS
+from .deployment import Deployment, batch, bodies
+from .scan import detections
+
+
+@pytest.fixture(scope="module")
+def deployment(proxy: object, built: pathlib.Path) -> Iterator[Deployment]:
+    account = str(next(ACCOUNTS))
+    with Emulator(authorize=True) as emulator:
+        trail = f"trail-{account}"
+        emulator.client("s3", account).create_bucket(Bucket=trail)
+        parameters = {"TrailBucketName": trail, "TrailDelivery": "s3"}
+        stack = emulator.deploy(parameters=parameters, code=built, account=account)
+        deployment = Deployment(emulator, proxy, stack, trail)
+        own = '[[lists]]\nname = "own"\ncategory = "malicious"\npath = "own.txt"\n'
+        deployment.policy(own, own="203.0.113.9\n")
+        yield deployment
+
+
+def test_roles_are_looked_at(deployment: Deployment) -> None:
+    """What the role does not name is refused: an object of another bucket comes back."""
+    s3 = deployment.s3
+    s3.create_bucket(Bucket=f"other-{deployment.account}")
+    s3.put_object(Bucket=f"other-{deployment.account}", Key="a.json.gz", Body=b"{}")
+    notice = deployment.notice("a.json.gz")
+    notice["Records"][0]["s3"]["bucket"]["name"] = f"other-{deployment.account}"
+    assert len(deployment.invoke(batch([json.dumps(notice)]))["batchItemFailures"]) == 1
+
+
+def test_the_role_is_enough(deployment: Deployment) -> None:
+    """A policy and its list are read, an object too; evidence is kept, alerts are announced and marked,
+    and bad input is put under quarantine."""
+    records = events.brute_force("203.0.113.8") + events.ordinary("203.0.113.9", "alice", 1)
+    deployment.store("events.json.gz", records)
+    answer = deployment.invoke(
+        batch([json.dumps(deployment.notice("events.json.gz")), "no JSON", *bodies(records)])
+    )
+    assert answer == {"batchItemFailures": []}
+    assert len(deployment.alert_uids()) == 2
+    marks = [item["marks"] for item in deployment.items() if "marks" in item]
+    assert len(marks) == 2
+    assert len(deployment.quarantined()) == 1
+    found = {
+        name
+        for item in deployment.items()
+        if "finding" in item
+        for name in detections(json.loads(item["finding"]["S"]))
+    }
+    assert {"listed-source", "login-after-failures"} <= found
