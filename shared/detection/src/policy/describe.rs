@@ -6,8 +6,9 @@ use std::fmt::{self, Display, Write};
 use super::Policy;
 use super::countries::CountryRules;
 use super::glob::Pattern;
-use super::operations;
+use super::{feeds, operations};
 use crate::detections::{DETECTIONS, Unit};
+use crate::feeds::{Feed, SHIPPED};
 
 impl Policy {
     /// All it says, in several lines of text. What the file did not say is marked as default.
@@ -43,6 +44,7 @@ impl Policy {
             CountryRules::Allow(codes) => writeln!(to, "Countries: allowed are {}", joined(codes))?,
             CountryRules::Deny(codes) => writeln!(to, "Countries: denied are {}", joined(codes))?,
         }
+        self.write_feeds(to)?;
         let lists = self.lists.iter().map(|list| {
             let column = list.column.as_ref().map(|column| format!(", column {column}"));
             format!("{}: {}, {}{}", list.name, list.category, list.path, column.unwrap_or_default())
@@ -56,6 +58,21 @@ impl Policy {
         )?;
         write_items(to, "Critical assets", self.critical.iter().map(Pattern::as_str))?;
         self.write_operations(to)
+    }
+
+    fn write_feeds(&self, to: &mut String) -> fmt::Result {
+        writeln!(to, "Feeds")?;
+        let shipped = feeds::shipped();
+        for feed in &self.feeds {
+            let Feed { name, location, content, column, refresh_minutes } = feed;
+            let column = column.as_ref().map(|column| format!(", column {column}"));
+            let (what, column) = (content.name(), column.unwrap_or_default());
+            let origin = if shipped.contains(feed) { " (default)" } else { "" };
+            writeln!(to, "  {name}{origin}: {what}, {location}{column}, every {refresh_minutes} min")?;
+        }
+        let is_on = |name: &str| self.feeds.iter().any(|feed| feed.name == name);
+        let off = SHIPPED.iter().filter(|shipped| !is_on(shipped.name));
+        off.into_iter().try_for_each(|shipped| writeln!(to, "  {}: off", shipped.name))
     }
 
     fn write_operations(&self, to: &mut String) -> fmt::Result {

@@ -1,4 +1,4 @@
-//! What the user wants: thresholds and windows, countries, lists, trusted networks, critical
+//! What the user wants: thresholds and windows, countries, feeds, lists, trusted networks, critical
 //! assets, privileged operations.
 //!
 //! One TOML file, every key of which is optional: without any file the defaults are complete. A
@@ -8,6 +8,7 @@
 mod countries;
 mod describe;
 mod errors;
+mod feeds;
 mod fields;
 mod glob;
 mod nearest;
@@ -18,6 +19,8 @@ mod read;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use self::countries::CountryRules;
 pub use self::countries::CountryVerdict;
 pub use self::errors::{Fault, PolicyErrors};
@@ -25,18 +28,20 @@ use self::glob::Pattern;
 use self::networks::TrustedNetworks;
 use self::operations::PrivilegedOperations;
 use crate::detections::{Detection, Parameter};
+use crate::feeds::Feed;
 use crate::intelligence::{Category, CountryCode};
 
 /// A policy file that shows every key.
 pub const EXAMPLE: &str = include_str!("example.toml");
 
 /// What the user wants.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Policy {
     disabled: BTreeSet<&'static str>,
     /// By detection and parameter; what is not here has its default.
     values: BTreeMap<(&'static str, &'static str), u32>,
     countries: CountryRules,
+    feeds: Vec<Feed>,
     lists: Vec<PolicyList>,
     trusted: TrustedNetworks,
     critical: Vec<Pattern>,
@@ -56,6 +61,21 @@ pub struct PolicyList {
     pub column: Option<String>,
     /// The line of its path, for faults found when reading it.
     pub line: usize,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            disabled: BTreeSet::default(),
+            values: BTreeMap::default(),
+            countries: CountryRules::default(),
+            feeds: feeds::shipped(),
+            lists: Vec::default(),
+            trusted: TrustedNetworks::default(),
+            critical: Vec::default(),
+            privileged: PrivilegedOperations::default(),
+        }
+    }
 }
 
 impl Policy {
@@ -97,6 +117,11 @@ impl Policy {
         self.countries != CountryRules::None
     }
 
+    /// The feeds to be fetched: those that ship, but for what the file switches off, and its own.
+    pub fn feeds(&self) -> &[Feed] {
+        &self.feeds
+    }
+
     /// The lists to be read, in the order of the file.
     pub fn lists(&self) -> &[PolicyList] {
         &self.lists
@@ -106,6 +131,11 @@ impl Policy {
     /// trusted too.
     pub fn trusted_network(&self, ip: IpAddr) -> Option<&str> {
         self.trusted.name_of(ip)
+    }
+
+    /// All trusted networks, each with its name.
+    pub fn trusted_networks(&self) -> impl Iterator<Item = (&str, IpNet)> {
+        self.trusted.iter().flat_map(|(name, own)| own.into_iter().map(move |it| (name, it)))
     }
 
     /// The first pattern of critical assets that matches a resource's name.

@@ -13,7 +13,7 @@ use super::countries::CountryRules;
 use super::errors::PolicyErrors;
 use super::fields::{Fields, Key, Value, shown};
 use super::glob::Pattern;
-use super::{Policy, PolicyList, networks};
+use super::{Policy, PolicyList, feeds, networks};
 use crate::detections::{DETECTIONS, Detection, Parameter, Unit};
 use crate::intelligence::{Category, CountryCode};
 
@@ -25,10 +25,11 @@ const MINUTES_MAX: u32 = 43_200;
 const LISTS_MAX: usize = 1000;
 const NAME_MAX_CHARS: usize = 64;
 
-const TOP_KEYS: [&str; 6] = [
+const TOP_KEYS: [&str; 7] = [
     "critical_assets",
     "detections",
     "countries",
+    "feeds",
     "lists",
     "trusted_networks",
     "privileged_operations",
@@ -48,6 +49,7 @@ pub(super) fn read(text: &str) -> (Policy, PolicyErrors) {
             "critical_assets" => critical_assets(&mut policy, &mut fields, value),
             "detections" => detections(&mut policy, &mut fields, value),
             "countries" => countries(&mut policy, &mut fields, value),
+            "feeds" => feeds::feeds(&mut policy, &mut fields, value),
             "lists" => lists(&mut policy, &mut fields, value),
             "trusted_networks" => trusted_networks(&mut policy, &mut fields, value),
             "privileged_operations" => privileged_operations(&mut policy, &mut fields, value),
@@ -58,7 +60,7 @@ pub(super) fn read(text: &str) -> (Policy, PolicyErrors) {
 }
 
 /// An unknown key of a section. TOML puts a key that stands below a section's header into it.
-fn unknown(fields: &mut Fields, key: &Key<'_>, place: &str, known: &[&str]) {
+pub(super) fn unknown(fields: &mut Fields, key: &Key<'_>, place: &str, known: &[&str]) {
     let word = key.get_ref().as_ref();
     if TOP_KEYS.contains(&word) {
         let hint = "belongs at the top of the file, above the first section";
@@ -211,7 +213,7 @@ fn one_list(fields: &mut Fields, span: &Range<usize>, table: &DeTable<'_>) -> Op
 }
 
 /// A string that says something.
-fn named<'v>(fields: &mut Fields, what: &str, value: &'v Value<'_>) -> Option<&'v str> {
+pub(super) fn named<'v>(fields: &mut Fields, what: &str, value: &'v Value<'_>) -> Option<&'v str> {
     let text = fields.text(what, value)?;
     if text.trim().is_empty() {
         fields.fault(&value.span(), format!("`{what}` is empty"));

@@ -118,7 +118,7 @@ critical_assets = ["prod-*"]
     let expected = "\
 1: `critical_assets` must be a string, not a number
 1: the pattern `*` matches every resource
-2: unknown key `watch` in the file; there are critical_assets, detections, countries, lists, trusted_networks, privileged_operations
+2: unknown key `watch` in the file; there are critical_assets, detections, countries, feeds, lists, trusted_networks, privileged_operations
 3: unknown key `login-failure` in [detections]; did you mean `login-failures`?
 6: `window_minutes` must be a whole number from 1 to 43200, not `0`
 7: `slow_window_minutes` must be a whole number from 1 to 43200, not `43201`
@@ -189,6 +189,8 @@ fn a_policy_in_words() {
                 [detections.error-burst]\nenabled = false\n[countries]\ndeny = [\"KP\", \"IR\"]\n\
                 [[lists]]\npath = \"l/bad.txt\"\ncategory = \"custom\"\n\
                 [[trusted_networks]]\nname = \"HQ\"\nnetworks = [\"198.51.100.0/24\"]\n\
+                [feeds.vpn]\nenabled = false\n[feeds.tor-exits]\n\
+                url = \"s3://lists/tor.txt\"\nrefresh_minutes = 90\n\
                 [privileged_operations]\nadd = [\"RunInstances\"]\n";
     let words = Policy::parse(text).unwrap().describe();
     for line in [
@@ -198,6 +200,9 @@ fn a_policy_in_words() {
         "    window_minutes = 20 min (default): ",
         "Countries: denied are IR, KP",
         "  bad: custom, l/bad.txt",
+        "  vpn: off",
+        "  ipsum (default): malicious, https://raw.githubusercontent.com/stamparm/ipsum/",
+        "  tor-exits: tor, s3://lists/tor.txt, every 90 min",
         "  HQ: 198.51.100.0/24",
         "  prod-*",
         "  + RunInstances",
@@ -234,6 +239,8 @@ fn piece() -> impl Strategy<Value = String> {
         "true",
         "1979-05-27",
         "lists",
+        "feeds",
+        "url",
         "detections",
         "countries",
         "allow",
