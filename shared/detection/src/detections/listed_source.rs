@@ -73,9 +73,14 @@ fn points(category: Category) -> i32 {
     }
 }
 
+/// Whether a category holds anything against an address.
+pub(crate) fn accuses(category: Category) -> bool {
+    points(category) > 0
+}
+
 /// Whether lists hold anything against an address, so that every call from it is evidence.
 pub(crate) fn is_accused(intelligence: &Intelligence, key: &LedgerKey) -> bool {
-    intelligence.categories(key).any(|category| points(category) > 0)
+    intelligence.categories(key).any(accuses)
 }
 
 /// `malicious (ipsum, 6 lists)`.

@@ -16,7 +16,7 @@ mod window;
 #[cfg(test)]
 pub(crate) mod check;
 
-pub(crate) use self::listed_source::{describe, is_accused};
+pub(crate) use self::listed_source::{accuses, describe, is_accused};
 use crate::controls::Controls;
 use crate::finding::Finding;
 use crate::view::View;

@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use super::ranges::Ranges;
 use super::{Content, Feed};
+use crate::detections::accuses;
 use crate::intelligence::{Category, DatabaseError, Intelligence, ListFault};
 use crate::policy::Policy;
 
@@ -157,7 +158,7 @@ impl Judge {
         }
         // What cannot be read is no reason to keep it.
         let last = last.and_then(|last| list(feed, category, last).ok());
-        if category.accuses() {
+        if accuses(category) {
             self.judge_accusations(&fresh, last.as_ref())?;
         }
         let count = |lists: &Intelligence| prefixes(lists).count();

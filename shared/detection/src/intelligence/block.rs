@@ -30,6 +30,8 @@ pub(super) enum Block {
 const V4_SHORTEST: u8 = 8;
 /// The widest IPv6 prefix a list may hold.
 const V6_SHORTEST: u8 = 16;
+const WIDER_V4: &str = "wider than /8";
+const WIDER_V6: &str = "wider than /16";
 /// Longer texts are no address, prefix or range.
 const TEXT_MAX_BYTES: usize = 128;
 
@@ -43,6 +45,11 @@ pub(super) fn parse(text: &str) -> Result<Vec<Block>, &'static str> {
         return range(address(first.trim_end())?, address(last.trim_start())?);
     }
     block(prefix(text)?).map(|block| vec![block])
+}
+
+/// Whether it is for its width that [`parse`] refused something.
+pub(super) fn is_too_wide(reason: &str) -> bool {
+    [WIDER_V4, WIDER_V6].contains(&reason)
 }
 
 /// Whether the text is something [`parse`] takes, or refuses for its width alone.
@@ -97,8 +104,8 @@ fn parse_length(text: &str) -> Option<u8> {
 
 fn block(prefix: IpNet) -> Result<Block, &'static str> {
     match prefix.trunc() {
-        IpNet::V4(net) if net.prefix_len() < V4_SHORTEST => Err("wider than /8"),
-        IpNet::V6(net) if net.prefix_len() < V6_SHORTEST => Err("wider than /16"),
+        IpNet::V4(net) if net.prefix_len() < V4_SHORTEST => Err(WIDER_V4),
+        IpNet::V6(net) if net.prefix_len() < V6_SHORTEST => Err(WIDER_V6),
         IpNet::V4(net) => {
             Ok(Block::V4 { start: net.network().to_bits(), length: net.prefix_len() })
         }

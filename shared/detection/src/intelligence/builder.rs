@@ -105,6 +105,7 @@ impl Builder {
             unaccused: read - blocks.len(),
             prefixes: blocks.len(),
             refused: list.refused,
+            too_wide: list.too_wide,
             refusals: list.refusals,
         });
         Ok(self)

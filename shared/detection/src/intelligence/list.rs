@@ -35,6 +35,8 @@ pub(super) struct ParsedList {
     pub(super) entries: usize,
     /// Lines that did not.
     pub(super) refused: usize,
+    /// Of these, those that named too much of the Internet.
+    pub(super) too_wide: usize,
     /// The first of those.
     pub(super) refusals: Vec<RefusedLine>,
     /// As of when the list says it is, in seconds since 1970.
@@ -127,6 +129,7 @@ fn of_json(bytes: &[u8], column: Option<&str>) -> Result<ParsedList, ListFault> 
 impl ParsedList {
     fn refuse(&mut self, line: usize, text: Option<&str>, reason: &'static str) {
         self.refused += 1;
+        self.too_wide += usize::from(block::is_too_wide(reason));
         if self.refusals.len() < REFUSALS_KEPT {
             let excerpt = text.map(excerpt).unwrap_or_default();
             self.refusals.push(RefusedLine { line, excerpt, reason: reason.into() });

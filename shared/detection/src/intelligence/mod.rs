@@ -64,6 +64,8 @@ pub struct ListInfo {
     pub prefixes: usize,
     /// Lines that were not understood, or name too much of the Internet.
     pub refused: usize,
+    /// Of these, those that name too much of the Internet.
+    pub too_wide: usize,
     /// The first of those.
     pub refusals: Vec<RefusedLine>,
 }
@@ -158,6 +160,14 @@ impl Intelligence {
             }
             LedgerKey::Private { .. } | LedgerKey::Unrecognized(_) => Overlaps::None,
         }
+    }
+
+    /// Every prefix of every list, with its list.
+    pub(crate) fn prefixes(&self) -> impl Iterator<Item = (&ListInfo, IpNet)> {
+        let Compiled { bytes, v4, v6, lists } = &self.compiled;
+        let all = v4.entries(bytes).map(Overlap::of_v4);
+        let all = all.chain(v6.entries(bytes).map(Overlap::of_v6));
+        all.filter_map(|it| Some((lists.get(usize::from(it.list))?, it.prefix)))
     }
 
     /// The country a public key lies in, where it is known.

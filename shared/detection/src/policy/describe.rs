@@ -68,7 +68,10 @@ impl Policy {
             let column = column.as_ref().map(|column| format!(", column {column}"));
             let (what, column) = (content.name(), column.unwrap_or_default());
             let origin = if shipped.contains(feed) { " (default)" } else { "" };
-            writeln!(to, "  {name}{origin}: {what}, {location}{column}, every {refresh_minutes} min")?;
+            writeln!(
+                to,
+                "  {name}{origin}: {what}, {location}{column}, every {refresh_minutes} min"
+            )?;
         }
         let is_on = |name: &str| self.feeds.iter().any(|feed| feed.name == name);
         let off = SHIPPED.iter().filter(|shipped| !is_on(shipped.name));
