@@ -50,8 +50,8 @@ impl Default for Limits {
         Self {
             connect: Duration::from_secs(5),
             whole: Duration::from_secs(45),
-            sent_bytes: 32 << 20,
-            held_bytes: 64 << 20,
+            sent_bytes: 64 << 20,
+            held_bytes: 128 << 20,
         }
     }
 }
@@ -212,6 +212,11 @@ impl Fetcher {
         let Limits { whole, .. } = self.limits;
         let fetched = timeout(whole, self.fetch_whole(url, known)).await;
         fetched.unwrap_or(Err(FetchFault::Late(whole)))
+    }
+
+    /// What a feed from elsewhere holds, within the same limits.
+    pub(crate) fn inflate(&self, bytes: Bytes) -> Result<Bytes, FetchFault> {
+        body::inflate(bytes.into(), &self.limits)
     }
 
     async fn fetch_whole(&self, url: &str, known: Option<&Version>) -> Result<Answer, FetchFault> {

@@ -105,11 +105,12 @@ impl Judge {
         judge
     }
 
-    /// Takes what good lists say of the clouds' addresses and of the user's own.
+    /// Takes what good lists say of the clouds' addresses and of the user's own, besides what is
+    /// known.
     #[must_use]
     pub fn knowing(mut self, lists: &Intelligence) -> Self {
         let of = |category| lists.prefixes().filter(move |(list, _)| list.category == category);
-        self.clouds = Ranges::of(of(Category::Cloud).map(|(_, prefix)| prefix));
+        self.clouds = self.clouds.with(of(Category::Cloud).map(|(_, prefix)| prefix));
         self.own.extend(of(Category::Own).map(|(list, prefix)| (list.name.clone(), prefix)));
         self.own_ranges = Ranges::of(self.own.iter().map(|(_, network)| *network));
         self
@@ -146,7 +147,7 @@ impl Judge {
             return Err(Refusal::TooWide);
         }
         let ranges = Ranges::of(prefixes(&fresh));
-        let permille = ranges.count_v4() * 1000 >> 32;
+        let permille = (ranges.count_v4() * 1000) >> 32;
         let max = if is_of_hosts(category) { CONTEXT_PERMILLE_MAX } else { PERMILLE_MAX };
         if permille > max {
             return Err(Refusal::TooMuch { permille, max });
@@ -303,9 +304,9 @@ mod tests {
         ] {
             assert_eq!(told(HOSTING, text.as_bytes(), None), expected, "{text}");
         }
-        let half: String = (64..128).map(|first| format!("{first}.0.0.0/8\n")).collect();
+        let half: Vec<String> = (64..128).map(|first| format!("{first}.0.0.0/8\n")).collect();
         assert_eq!(
-            told(HOSTING, half.as_bytes(), None),
+            told(HOSTING, half.concat().as_bytes(), None),
             "it covers 250 thousandths of IPv4, more than 200"
         );
         assert_eq!(told(Content::List(Category::Own), b"10.0.0.0/8\n", None), "good");
@@ -313,8 +314,9 @@ mod tests {
 
     #[test]
     fn a_copy_is_compared_with_the_last_good_one() {
-        let list =
-            |count: u8| (0..count).map(|n| format!("203.0.113.{}\n", n + 100)).collect::<String>();
+        let list = |count: u8| {
+            (0..count).map(|n| format!("203.0.113.{}\n", n + 100)).collect::<Vec<_>>().concat()
+        };
         for (before, now, expected) in [
             (100, 50, "good"),
             (100, 49, "it shrank from 100 to 49 prefixes"),

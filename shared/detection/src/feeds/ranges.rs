@@ -16,7 +16,12 @@ pub(super) struct Ranges {
 impl Ranges {
     /// The addresses of all prefixes.
     pub(super) fn of(prefixes: impl IntoIterator<Item = IpNet>) -> Self {
-        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        Self::default().with(prefixes)
+    }
+
+    /// These, and the addresses of all prefixes.
+    pub(super) fn with(self, prefixes: impl IntoIterator<Item = IpNet>) -> Self {
+        let Self { mut v4, mut v6 } = self;
         for prefix in prefixes {
             let family = if prefix.network().is_ipv4() { &mut v4 } else { &mut v6 };
             family.push(ends(prefix));

@@ -19,6 +19,8 @@ const REFRESH_MAX_MINUTES: u32 = 43_200;
 /// Of a feed that does not say: two hours, which nobody is annoyed by.
 const REFRESH_MINUTES: u32 = 120;
 
+/// The key that switches off all feeds that ship and are not named themselves.
+const ALL_SHIPPED: &str = "shipped";
 const KEYS_OF_SHIPPED: [&str; 3] = ["enabled", "url", "refresh_minutes"];
 const KEYS: [&str; 6] = ["enabled", "url", "path", "category", "column", "refresh_minutes"];
 
@@ -33,8 +35,16 @@ pub(super) fn feeds(policy: &mut Policy, fields: &mut Fields, value: &Value<'_>)
     if table.len() > FEEDS_MAX {
         fields.fault(&value.span(), format!("there are more than {FEEDS_MAX} feeds"));
     }
+    for (_, value) in table.iter().filter(|(key, _)| key.get_ref() == ALL_SHIPPED) {
+        if fields.switch(ALL_SHIPPED, value) == Some(false) {
+            policy.feeds.clear();
+        }
+    }
     for (key, value) in table.iter().take(FEEDS_MAX) {
         let name = key.get_ref().as_ref();
+        if name == ALL_SHIPPED {
+            continue;
+        }
         if !is_name(name) {
             let rule = "a feed is named with lower-case letters, digits and hyphens";
             fields.fault(&key.span(), format!("{}: {rule}, at most {NAME_MAX_BYTES}", shown(name)));
@@ -196,6 +206,9 @@ mod tests {
         let without = Policy::parse("[feeds.ipsum]\nenabled = false\n").unwrap();
         assert_eq!(names(&without), SHIPPED.len() - 1);
         assert!(without.feeds().iter().all(|feed| feed.name != "ipsum"));
+        let alone = "[feeds]\nshipped = false\n[feeds.ipsum]\nrefresh_minutes = 60\n";
+        let alone = Policy::parse(alone).unwrap();
+        assert_eq!(alone.feeds().len(), 1);
         for shipped in &SHIPPED {
             assert!(is_name(shipped.name), "{}", shipped.name);
             assert!(matches!(location(shipped.url), Some(Location::Web(_))), "{}", shipped.url);
@@ -234,6 +247,10 @@ mod tests {
         let url = "1: `url` must be an https:// URL without a user name, or s3://bucket/key, not";
         for (text, expected) in [
             ("feeds = 1", "1: `feeds` must be a section [feeds], not a number".to_owned()),
+            (
+                "feeds.shipped = \"no\"",
+                "1: `shipped` must be true or false, not a string".to_owned(),
+            ),
             ("feeds.a = 1", "1: `feeds.a` must be a section [feeds.a], not a number".to_owned()),
             (
                 "[feeds.\"../x\"]",

@@ -1,5 +1,6 @@
 //! A server on loopback that speaks TLS and does as each path tells it.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -24,8 +25,14 @@ pub(crate) const WHOLE: Duration = Duration::from_secs(2);
 pub(crate) struct Server {
     pub(crate) port: u16,
     certificate: CertificateDer<'static>,
-    requests: Arc<Mutex<Vec<String>>>,
+    heard: Heard,
+    files: Files,
+    aliases: Aliases,
 }
+
+type Heard = Arc<Mutex<Vec<String>>>;
+type Aliases = Arc<Mutex<HashMap<String, String>>>;
+type Files = Arc<Mutex<HashMap<String, Vec<u8>>>>;
 
 impl Server {
     pub(crate) async fn start() -> Self {
@@ -41,14 +48,20 @@ impl Server {
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let heard = requests.clone();
+        let (heard, files, aliases) = (Heard::default(), Files::default(), Aliases::default());
+        let (told, served, other) = (heard.clone(), files.clone(), aliases.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(acceptor.clone(), stream, heard.clone()));
+                tokio::spawn(serve(
+                    acceptor.clone(),
+                    stream,
+                    told.clone(),
+                    served.clone(),
+                    other.clone(),
+                ));
             }
         });
-        Self { port, certificate: cert.der().clone(), requests }
+        Self { port, certificate: cert.der().clone(), heard, files, aliases }
     }
 
     /// Trusts this server.
@@ -68,9 +81,19 @@ impl Server {
         format!("https://localhost:{}{path}", self.port)
     }
 
+    /// Serves a file from now on, in the place of whatever was there.
+    pub(crate) fn put(&self, path: &str, content: impl Into<Vec<u8>>) {
+        self.files.lock().unwrap().insert(path.to_owned(), content.into());
+    }
+
+    /// Answers one path as another from now on.
+    pub(crate) fn turn(&self, path: &str, into: &str) {
+        self.aliases.lock().unwrap().insert(path.to_owned(), into.to_owned());
+    }
+
     /// The requests heard so far.
     pub(crate) fn requests(&self) -> Vec<String> {
-        self.requests.lock().unwrap().clone()
+        self.heard.lock().unwrap().clone()
     }
 }
 
@@ -88,7 +111,13 @@ fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
 
 pub(crate) const LIST: &[u8] = b"203.0.113.7\n198.51.100.0/24\n";
 
-async fn serve(acceptor: TlsAcceptor, stream: TcpStream, heard: Arc<Mutex<Vec<String>>>) {
+async fn serve(
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    heard: Heard,
+    files: Files,
+    aliases: Aliases,
+) {
     let Ok(mut stream) = acceptor.accept(stream).await else { return };
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
@@ -98,7 +127,14 @@ async fn serve(acceptor: TlsAcceptor, stream: TcpStream, heard: Arc<Mutex<Vec<St
     let request = String::from_utf8(request).unwrap();
     heard.lock().unwrap().push(request.clone());
     let target = request.split(' ').nth(1).unwrap().to_owned();
+    let target = aliases.lock().unwrap().get(&target).cloned().unwrap_or(target);
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    let file = files.lock().unwrap().get(path).cloned();
+    if let Some(file) = file {
+        let _ = stream.write_all(&answer("200 OK", "", &file)).await;
+        let _ = stream.shutdown().await;
+        return;
+    }
     let versions = "ETag: \"v1\"\r\nLast-Modified: Mon, 02 Mar 2026 09:25:00 GMT\r\n";
     let (start, then): (Vec<u8>, &[u8]) = match path {
         "/list" if request.contains("if-none-match: \"v1\"\r\n") => {
