@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 #[cfg(feature = "operator")]
 pub mod drill;
+pub mod feeds;
 pub mod https;
 pub mod ledger;
 pub mod objects;

@@ -95,6 +95,7 @@ impl Host {
         metrics.chat_refused = self.sink.take_chat_refused();
         metrics.ledger_full = self.ledger.inner().take_full();
         metrics.policy_refused = self.policies.is_refused().into();
+        metrics.intelligence_damaged = self.policies.is_damaged().into();
         metrics.emit(function, now);
         failed
     }

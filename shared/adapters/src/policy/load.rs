@@ -1,14 +1,18 @@
-//! Reads the policy and the lists it names from the state bucket.
+//! Reads the policy, the lists it names, and what feeds were compiled to from the state bucket.
 //!
 //! Promises all faults of the file and of its lists together, with what could be understood, and
 //! the versions of all that was looked at, so that a change of any of it is noticed.
 
+use std::error::Error;
+
 use bytes::Bytes;
-use callerwatch_detection::intelligence::Intelligence;
+use callerwatch_detection::intelligence::{Builder, Intelligence};
 use callerwatch_detection::policy::{Policy, PolicyErrors, PolicyList};
+use callerwatch_feeds::{COUNTRIES, LISTS, NETWORKS};
 use futures_util::stream::{self, StreamExt};
 
 use super::Loaded;
+use crate::feeds;
 use crate::objects::{FetchError, InputFault, Objects};
 
 /// What the table can remember.
@@ -27,11 +31,14 @@ pub(super) struct Loader {
 }
 
 /// What was found.
+#[derive(Debug)]
 pub(super) struct Candidate {
     /// As far as it was understood.
     pub(super) loaded: Loaded,
     /// All that is wrong with it.
     pub(super) errors: PolicyErrors,
+    /// What of the compiled feeds cannot be used, and is not in it.
+    pub(super) damaged: Vec<String>,
     /// Of the policy and of its lists.
     pub(super) versions: Versions,
 }
@@ -49,11 +56,11 @@ impl Loader {
 
     /// Whether anything is another than when it was looked at.
     pub(super) async fn has_changed(&self, versions: &Versions) -> Result<bool, FetchError> {
-        let mut changes = stream::iter(&versions.0)
-            .map(
-                async |(key, version)| Ok(self.policies.etag(&self.bucket, key).await? != *version),
-            )
-            .buffer_unordered(AT_ONCE);
+        // Owned, since a borrowed one cannot be looked at from a task.
+        let changes = stream::iter(versions.0.clone()).map(|(key, version)| async move {
+            Ok(self.policies.etag(&self.bucket, &key).await? != version)
+        });
+        let mut changes = changes.buffer_unordered(AT_ONCE);
         while let Some(has_changed) = changes.next().await {
             if has_changed? {
                 return Ok(true);
@@ -110,8 +117,8 @@ impl Loader {
         without: &[usize],
     ) -> Result<Candidate, FetchError> {
         let (policy, mut errors) = Policy::read(&text);
-        let mut builder = Intelligence::builder();
         let mut versions = Versions::default();
+        let (mut builder, damaged) = self.of_feeds(&mut versions).await?;
         for (index, list) in policy.lists().iter().enumerate() {
             let PolicyList { path, category, name, column, line } = list;
             if without.contains(line) {
@@ -143,7 +150,50 @@ impl Loader {
             versions.0.push((key, version));
         }
         let loaded = Loaded { policy, intelligence: builder.build(), etag, text };
-        Ok(Candidate { loaded, errors: errors.in_file(&self.key), versions })
+        Ok(Candidate { loaded, errors: errors.in_file(&self.key), damaged, versions })
+    }
+
+    /// What feeds were compiled to, as far as it can be used, and what is wrong with the rest.
+    async fn of_feeds(
+        &self,
+        versions: &mut Versions,
+    ) -> Result<(Builder, Vec<String>), FetchError> {
+        let (mut files, mut damaged) = (Vec::new(), Vec::new());
+        for name in [LISTS, COUNTRIES, NETWORKS] {
+            let key = feeds::key_of(name);
+            let (version, content) = fetch(&self.lists, &self.bucket, &key).await?;
+            versions.0.push((key.clone(), version));
+            match content {
+                // Where no feed tells, there is an empty file; where none was ever fetched, none.
+                Ok(bytes) if bytes.is_empty() => {}
+                Err(InputFault::NotFound) => {}
+                Ok(bytes) => files.push((name, bytes)),
+                Err(fault) => damaged.push(format!("{key}: {fault}")),
+            }
+        }
+        let builder = loop {
+            match files.iter().try_fold(Intelligence::builder(), with_file) {
+                Ok(builder) => break builder,
+                Err((name, fault)) => {
+                    damaged.push(format!("{}: {fault}", feeds::key_of(name)));
+                    files.retain(|(other, _)| *other != name);
+                }
+            }
+        };
+        Ok((builder, damaged))
+    }
+}
+
+/// Adds one file of what feeds were compiled to, or says what is wrong with it.
+fn with_file(
+    builder: Builder,
+    (name, bytes): &(&'static str, Bytes),
+) -> Result<Builder, (&'static str, String)> {
+    let fault = |fault: &dyn Error| (*name, fault.to_string());
+    match *name {
+        LISTS => builder.compiled(bytes.clone()).map_err(|it| fault(&it)),
+        COUNTRIES => builder.countries(bytes.clone()).map_err(|it| fault(&it)),
+        _ => builder.networks(bytes.clone()).map_err(|it| fault(&it)),
     }
 }
 
@@ -164,7 +214,7 @@ async fn fetch(
 }
 
 /// The key of a list, which is named relative to the key of its policy.
-fn key_of(policy_key: &str, path: &str) -> Result<String, &'static str> {
+pub(crate) fn key_of(policy_key: &str, path: &str) -> Result<String, &'static str> {
     if path.starts_with('/') {
         return Err("the path of a list is relative to the policy's key, and begins with no slash");
     }

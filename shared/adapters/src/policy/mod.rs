@@ -1,31 +1,40 @@
-//! The policy in force: what the state bucket says, or the last that was good.
+//! The policy in force, and what feeds say of addresses: what the state bucket says, or the last
+//! that was good.
 //!
-//! Promises that a change is in force within half a minute and announced by one function, that a
-//! file with faults changes nothing but an alarm, and that a bucket which fails for a while changes
-//! nothing at all. Must not know what a policy means.
+//! Promises that a change is in force within a minute and announced by one function, that a file
+//! with faults changes nothing but an alarm, that a bucket which fails for a while changes nothing
+//! at all, and that a busy function judges on while it looks for a change. Must not know what a
+//! policy means.
 
 mod difference;
 mod load;
 mod remembered;
 
+use std::sync::Arc;
+
 use callerwatch_detection::intelligence::Intelligence;
 use callerwatch_detection::policy::Policy;
 use callerwatch_detection::timestamp::Timestamp;
+use tokio::task::JoinHandle;
 
 use self::difference::difference;
+pub(crate) use self::load::key_of;
 use self::load::{Candidate, Loader, Versions};
 use self::remembered::Table;
 use crate::objects::FetchError;
 
-/// How long nobody looks whether there is another policy.
+/// How long nobody looks whether anything changed.
 const CHECK_MILLIS: u64 = 30_000;
+/// From when on nothing is judged before somebody has looked: a function that is seldom invoked has
+/// nothing in which to look meanwhile.
+const OVERDUE_MILLIS: u64 = 60_000;
 
 /// What calls are judged by.
 #[derive(Debug)]
 pub struct Loaded {
     /// What the user wants.
     pub policy: Policy,
-    /// What its lists say of addresses.
+    /// What its lists and feeds say of addresses.
     pub intelligence: Intelligence,
     /// The version of its file; empty where there is none, and the defaults hold.
     pub etag: String,
@@ -63,16 +72,32 @@ pub enum PolicyError {
 /// Keeps the policy in force for as long as a function lives.
 #[derive(Debug)]
 pub struct PolicyStore {
-    loader: Loader,
+    loader: Arc<Loader>,
     table: Table,
     loaded: Option<Loaded>,
     /// Of what was looked at last, good or not.
-    versions: Option<Versions>,
+    versions: Arc<Versions>,
+    /// When somebody looked last.
     checked: Option<Timestamp>,
+    looking: Option<Looking>,
     is_refused: bool,
+    is_damaged: bool,
     /// Whether the table is known to have what is in force.
     is_remembered: bool,
     change: Option<PolicyChange>,
+}
+
+/// Somebody looks, since when.
+#[derive(Debug)]
+struct Looking {
+    since: Timestamp,
+    task: JoinHandle<Result<Option<Candidate>, FetchError>>,
+}
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl PolicyStore {
@@ -85,39 +110,40 @@ impl PolicyStore {
         table: impl Into<String>,
     ) -> Self {
         Self {
-            loader: Loader::new(s3, bucket.into(), key.into()),
+            loader: Arc::new(Loader::new(s3, bucket.into(), key.into())),
             table: Table::new(dynamodb, table.into()),
             loaded: None,
-            versions: None,
+            versions: Arc::default(),
             checked: None,
+            looking: None,
             is_refused: false,
+            is_damaged: false,
             is_remembered: false,
             change: None,
         }
     }
 
-    /// The policy in force. Looks for another one every half minute.
+    /// The policy in force. Looks for another one every half minute, beside whatever is judged.
     ///
     /// # Errors
     ///
     /// When none is known yet, and the bucket or the table fails.
     pub async fn current(&mut self, now: Timestamp) -> Result<&Loaded, PolicyError> {
-        let loaded = match self.loaded.take() {
-            Some(loaded) if !self.is_due(now) => loaded,
-            Some(loaded) => {
-                self.checked = Some(now);
-                let newer = self.newer(&loaded.etag).await.unwrap_or_else(|error| {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "cannot look for another policy");
-                    None
-                });
-                newer.unwrap_or(loaded)
+        let loaded = if let Some(loaded) = self.loaded.take() {
+            let candidate = self.look(now).await.unwrap_or_else(|error| {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "cannot look for another policy");
+                None
+            });
+            let newer = candidate.and_then(|candidate| self.judge(candidate, true));
+            if newer.as_ref().is_some_and(|newer| newer.etag != loaded.etag) {
+                self.is_remembered = false;
             }
-            None => {
-                let first = self.first().await?;
-                self.checked = Some(now);
-                first
-            }
+            newer.unwrap_or(loaded)
+        } else {
+            let first = self.first().await?;
+            self.checked = Some(now);
+            first
         };
         let loaded = self.loaded.insert(loaded);
         if !self.is_remembered {
@@ -136,9 +162,23 @@ impl PolicyStore {
         Ok(loaded)
     }
 
+    /// What is in force, for whoever reads it once and announces nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the bucket or the table fails.
+    pub async fn in_force(mut self) -> Result<Loaded, PolicyError> {
+        self.first().await
+    }
+
     /// Whether the newest file is refused, and an older one in force.
     pub fn is_refused(&self) -> bool {
         self.is_refused
+    }
+
+    /// Whether what feeds were compiled to is damaged, and what was known before in use, or less.
+    pub fn is_damaged(&self) -> bool {
+        self.is_damaged
     }
 
     /// The change that this function is to announce, once.
@@ -151,29 +191,34 @@ impl PolicyStore {
         self.change.get_or_insert(change);
     }
 
-    fn is_due(&self, now: Timestamp) -> bool {
-        self.checked.is_none_or(|checked| now.millis().abs_diff(checked.millis()) >= CHECK_MILLIS)
-    }
-
-    /// What is to be in force in place of what is; none where nothing changed, or nothing good.
-    async fn newer(&mut self, etag: &str) -> Result<Option<Loaded>, PolicyError> {
-        if let Some(versions) = &self.versions
-            && !self.loader.has_changed(versions).await?
-        {
-            return Ok(None);
+    /// What there is anew, once it is known; none where nothing changed, or nobody is to look, or
+    /// somebody still does.
+    async fn look(&mut self, now: Timestamp) -> Result<Option<Candidate>, FetchError> {
+        if let Some(mut looking) = self.looking.take_if(|looking| looking.task.is_finished()) {
+            self.checked = Some(looking.since);
+            // It ends by itself alone, unless the code panics.
+            return (&mut looking.task).await.unwrap_or(Ok(None));
         }
-        let candidate = self.loader.newest().await?;
-        let newer = self.judge(candidate);
-        if newer.as_ref().is_some_and(|newer| newer.etag != etag) {
-            self.is_remembered = false;
+        let since = |then: Timestamp| now.millis().abs_diff(then.millis());
+        let checked = self.checked.map_or(u64::MAX, since);
+        if checked >= OVERDUE_MILLIS {
+            // One that was begun in an earlier invocation may never end.
+            self.looking = None;
+            self.checked = Some(now);
+            return newer(&self.loader, &self.versions).await;
         }
-        Ok(newer)
+        if checked >= CHECK_MILLIS && self.looking.is_none() {
+            let (loader, versions) = (self.loader.clone(), self.versions.clone());
+            let task = tokio::spawn(async move { newer(&loader, &versions).await });
+            self.looking = Some(Looking { since: now, task });
+        }
+        Ok(None)
     }
 
     /// What is in force first.
     async fn first(&mut self) -> Result<Loaded, PolicyError> {
         let candidate = self.loader.newest().await?;
-        if let Some(loaded) = self.judge(candidate) {
+        if let Some(loaded) = self.judge(candidate, false) {
             return Ok(loaded);
         }
         // Until it is known what was good, this may be tried from the start.
@@ -193,12 +238,18 @@ impl PolicyStore {
         Ok(loaded)
     }
 
-    /// Takes a candidate, or refuses it.
-    fn judge(&mut self, candidate: Candidate) -> Option<Loaded> {
-        let Candidate { loaded, errors, versions } = candidate;
-        self.versions = Some(versions);
+    /// Takes a candidate, or refuses it. Where something is in force, it stays in the place of
+    /// what knows less for being damaged.
+    fn judge(&mut self, candidate: Candidate, is_warm: bool) -> Option<Loaded> {
+        let Candidate { loaded, errors, damaged, versions } = candidate;
+        self.versions = Arc::new(versions);
         self.is_refused = !errors.is_empty();
+        self.is_damaged = !damaged.is_empty();
+        for fault in &damaged {
+            tracing::error!(fault, "what feeds were compiled to cannot be used");
+        }
         match errors.or(loaded) {
+            Ok(_) if self.is_damaged && is_warm => None,
             Ok(loaded) => {
                 tell(&loaded);
                 Some(loaded)
@@ -209,6 +260,14 @@ impl PolicyStore {
             }
         }
     }
+}
+
+/// What there is now, where it is not what there was.
+async fn newer(loader: &Loader, versions: &Versions) -> Result<Option<Candidate>, FetchError> {
+    if loader.has_changed(versions).await? {
+        return loader.newest().await.map(Some);
+    }
+    Ok(None)
 }
 
 fn tell(loaded: &Loaded) {

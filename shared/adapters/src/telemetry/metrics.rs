@@ -1,12 +1,9 @@
-//! Counters of an invocation, as one line that CloudWatch makes metrics of (embedded metric format).
+//! Counters of an invocation of a function that reads events.
 
 use std::io::{self, Write};
 
+use super::embedded::{self, FUNCTION};
 use callerwatch_detection::timestamp::Timestamp;
-use serde_json::{Value, json};
-
-const NAMESPACE: &str = "callerwatch";
-const DIMENSION: &str = "FunctionName";
 
 /// What happened in an invocation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +28,8 @@ pub struct Metrics {
     pub quarantined: u64,
     /// Whether the newest policy file is refused: 1, or 0.
     pub policy_refused: u64,
+    /// Whether what feeds were compiled to is damaged: 1, or 0.
+    pub intelligence_damaged: u64,
     /// How old the newest call is; none where there was no call.
     pub newest_event_age_secs: Option<u64>,
 }
@@ -64,35 +63,19 @@ impl Metrics {
             ("LedgerFull", self.ledger_full),
             ("Quarantined", self.quarantined),
             ("PolicyRefused", self.policy_refused),
+            ("IntelligenceDamaged", self.intelligence_damaged),
         ];
         let counts = counts.into_iter().map(|(name, value)| (name, "Count", value));
         let age = self.newest_event_age_secs.map(|age| ("NewestEventAge", "Seconds", age));
         let metrics: Vec<_> = counts.chain(age).collect();
-        let told: Vec<_> =
-            metrics.iter().map(|(name, unit, _)| json!({ "Name": name, "Unit": unit })).collect();
-        let mut line = json!({
-            "_aws": {
-                "Timestamp": now.millis(),
-                "CloudWatchMetrics": [{
-                    "Namespace": NAMESPACE,
-                    "Dimensions": [[DIMENSION]],
-                    "Metrics": told,
-                }],
-            },
-            DIMENSION: function_name,
-        });
-        if let Value::Object(line) = &mut line {
-            let values = metrics.iter().map(|(name, _, value)| ((*name).to_owned(), json!(value)));
-            line.extend(values);
-        }
-        // In one piece, so that no other line comes between.
-        out.write_all(format!("{line}\n").as_bytes())?;
-        out.flush()
+        embedded::write(out, now, &[(FUNCTION, function_name)], &metrics)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     fn line(metrics: Metrics) -> Value {
@@ -116,11 +99,11 @@ mod tests {
         );
         assert_eq!(line["FunctionName"], "callerwatch-aws");
         let declared = about["Metrics"].as_array().unwrap();
-        assert_eq!(declared.len(), 11);
+        assert_eq!(declared.len(), 12);
         for metric in declared {
             assert!(line[metric["Name"].as_str().unwrap()].is_u64(), "{metric}");
         }
-        assert_eq!(line.as_object().unwrap().len(), 13);
+        assert_eq!(line.as_object().unwrap().len(), 14);
         assert_eq!((&line["Events"], &line["NewestEventAge"]), (&json!(7), &json!(12)));
     }
 
@@ -128,7 +111,7 @@ mod tests {
     fn an_age_that_is_not_known_is_not_zero() {
         let line = line(Metrics::default());
         assert_eq!(line.get("NewestEventAge"), None);
-        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap().len(), 10);
+        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap().len(), 11);
         assert_eq!(line["Events"], 0);
     }
 }

@@ -4,30 +4,17 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "what a test cannot do without fails it")]
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
-use std::collections::BTreeSet;
-use std::env;
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+mod emulator;
+mod feeds;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
-    ScalarAttributeType,
-};
-use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
-use callerwatch_adapters::clients;
 use callerwatch_adapters::objects::{FetchError, InputFault, Objects};
 use callerwatch_adapters::policy::{PolicyError, PolicyStore};
 use callerwatch_adapters::quarantine::Quarantine;
-use callerwatch_detection::source::LedgerKey;
-use callerwatch_detection::timestamp::Timestamp;
 use serde_json::Value;
 
-const BUCKET: &str = "callerwatch-state";
-const TABLE: &str = "callerwatch";
-const PATIENCE: Duration = Duration::from_mins(1);
+use self::emulator::{BUCKET, TABLE, World, at, config, source};
 
 const LIST: &str = "203.0.113.7\n198.51.100.0/24\n";
 const POLICY: &str = "\
@@ -43,114 +30,6 @@ path = \"lists/bad.txt\"
 category = \"malicious\"
 ";
 const BROKEN: &str = "critical_asset = 7\n";
-
-/// An emulator with a bucket and a table. Ends with its value.
-struct World {
-    process: Child,
-    s3: aws_sdk_s3::Client,
-    dynamodb: aws_sdk_dynamodb::Client,
-}
-
-impl World {
-    async fn start() -> Option<Self> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "which emulator there is, is said from outside"
-        )]
-        let Ok(program) = env::var("MINISTACK") else {
-            eprintln!("SKIPPED, no emulator: set MINISTACK to its program");
-            return None;
-        };
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
-        let port = port.expect("a free port").port();
-        let endpoint = format!("http://127.0.0.1:{port}");
-        let process = Command::new(&program)
-            .env("BIND_HOST", "127.0.0.1")
-            .env("IOT_MTLS_ENABLED", "0")
-            .env("GATEWAY_PORT", port.to_string())
-            .env("AWS_ENDPOINT_URL", &endpoint)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("starting {program}: {error}"));
-        let config = config(&endpoint).await;
-        let s3 = aws_sdk_s3::Client::new(&config);
-        let dynamodb = aws_sdk_dynamodb::Client::new(&config);
-        let world = Self { process, s3, dynamodb };
-        #[expect(clippy::disallowed_methods, reason = "what is measured here is waiting")]
-        let start = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(start.elapsed() < PATIENCE, "the emulator did not start");
-            std::thread::yield_now();
-        }
-        world.s3.create_bucket().bucket(BUCKET).send().await.expect("a bucket");
-        world.create_table(TABLE).await;
-        Some(world)
-    }
-
-    async fn create_table(&self, table: &str) {
-        let mut create = self.dynamodb.create_table().table_name(table);
-        for (name, kind) in [("pk", KeyType::Hash), ("sk", KeyType::Range)] {
-            let attribute = AttributeDefinition::builder().attribute_name(name);
-            let attribute = attribute.attribute_type(ScalarAttributeType::S).build();
-            let key = KeySchemaElement::builder().attribute_name(name).key_type(kind).build();
-            create = create
-                .attribute_definitions(attribute.expect("an attribute"))
-                .key_schema(key.expect("a key"));
-        }
-        create.billing_mode(BillingMode::PayPerRequest).send().await.expect("a table");
-    }
-
-    async fn put(&self, key: &str, text: impl AsRef<[u8]>) {
-        let body = ByteStream::from(text.as_ref().to_vec());
-        self.s3.put_object().bucket(BUCKET).key(key).body(body).send().await.expect("put");
-    }
-
-    async fn delete(&self, key: &str) {
-        self.s3.delete_object().bucket(BUCKET).key(key).send().await.expect("delete");
-    }
-
-    async fn keys(&self) -> BTreeSet<String> {
-        let listed = self.s3.list_objects_v2().bucket(BUCKET).send().await.expect("a listing");
-        listed.contents().iter().filter_map(|it| it.key().map(str::to_owned)).collect()
-    }
-
-    /// What a function that starts now would have.
-    fn store(&self) -> PolicyStore {
-        PolicyStore::new(self.s3.clone(), self.dynamodb.clone(), BUCKET, "a/policy.toml", TABLE)
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-async fn config(endpoint: &str) -> SdkConfig {
-    clients::loader(aws_config::defaults(BehaviorVersion::latest()))
-        .endpoint_url(endpoint)
-        .region(Region::new("us-east-1"))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-            "111111111111",
-            "emulator",
-            None,
-            None,
-            "emulator",
-        )))
-        .load()
-        .await
-}
-
-fn at(secs: i64) -> Timestamp {
-    Timestamp::from_millis(1_772_443_500_000).expect("a time").plus_secs(secs)
-}
-
-fn source(address: &str) -> LedgerKey {
-    LedgerKey::of_public(address.parse().expect("an address"))
-}
 
 #[tokio::test]
 async fn objects_are_fetched_or_said_to_be_bad() {
@@ -205,7 +84,7 @@ async fn without_a_policy_the_defaults_hold() {
 }
 
 #[tokio::test]
-async fn a_change_is_in_force_in_half_a_minute_and_announced_once() {
+async fn a_change_is_in_force_in_a_minute_and_announced_once() {
     let Some(world) = World::start().await else { return };
     world.put("a/lists/bad.txt", LIST).await;
     let (mut one, mut other) = (world.store(), world.store());
@@ -214,9 +93,9 @@ async fn a_change_is_in_force_in_half_a_minute_and_announced_once() {
     world.put("a/policy.toml", POLICY).await;
     let loaded = one.current(at(29)).await.expect("a policy");
     assert!(!loaded.intelligence.is_listed(&source("203.0.113.7")));
-    let loaded = one.current(at(30)).await.expect("a policy");
+    let loaded = one.current(at(60)).await.expect("a policy");
     assert!(loaded.intelligence.is_listed(&source("203.0.113.7")));
-    other.current(at(31)).await.expect("a policy");
+    other.current(at(61)).await.expect("a policy");
     let change = one.take_change().expect("a change");
     assert!(change.difference.contains("+path = \"lists/bad.txt\"\n"), "{}", change.difference);
     assert_eq!((one.take_change(), other.take_change()), (None, None));
@@ -229,9 +108,9 @@ async fn a_change_is_in_force_in_half_a_minute_and_announced_once() {
     world.put("a/policy.toml", OTHER).await;
     let mut cold = world.store();
     let (a, b, c) = tokio::join!(
-        async { one.current(at(100)).await.map(|loaded| loaded.text.clone()) },
-        async { other.current(at(100)).await.map(|loaded| loaded.text.clone()) },
-        async { cold.current(at(100)).await.map(|loaded| loaded.text.clone()) },
+        async { one.current(at(200)).await.map(|loaded| loaded.text.clone()) },
+        async { other.current(at(200)).await.map(|loaded| loaded.text.clone()) },
+        async { cold.current(at(200)).await.map(|loaded| loaded.text.clone()) },
     );
     for text in [a, b, c] {
         assert_eq!(text.expect("a policy"), OTHER);
@@ -245,7 +124,7 @@ async fn a_change_is_in_force_in_half_a_minute_and_announced_once() {
 
     // Whoever takes the policy away is told of too.
     world.delete("a/policy.toml").await;
-    let loaded = one.current(at(200)).await.expect("a policy");
+    let loaded = one.current(at(300)).await.expect("a policy");
     assert_eq!(loaded.etag, "");
     assert!(one.take_change().expect("a change").difference.contains("-critical_assets"));
 }
@@ -302,25 +181,25 @@ async fn lists_count_as_the_policy_does() {
     store.current(at(0)).await.expect("a policy");
     assert!(store.is_refused(), "its list is not there");
     world.put("a/lists/bad.txt", "<!doctype html>").await;
-    store.current(at(30)).await.expect("a policy");
+    store.current(at(60)).await.expect("a policy");
     assert!(store.is_refused(), "its list is a page");
     world.put("a/lists/bad.txt", LIST).await;
-    let loaded = store.current(at(60)).await.expect("a policy");
+    let loaded = store.current(at(120)).await.expect("a policy");
     assert!(loaded.intelligence.is_listed(&source("198.51.100.9")));
     assert!(!store.is_refused());
     assert!(store.take_change().is_some());
     // Another list is no other policy, and is in force all the same.
     world.put("a/lists/bad.txt", "192.0.2.1\n").await;
-    let loaded = store.current(at(90)).await.expect("a policy");
+    let loaded = store.current(at(180)).await.expect("a policy");
     assert!(loaded.intelligence.is_listed(&source("192.0.2.1")));
     assert_eq!(store.take_change(), None);
     // A list that breaks leaves the old one to those who have it, and the policy to the others.
     world.delete("a/lists/bad.txt").await;
-    let loaded = store.current(at(120)).await.expect("a policy");
+    let loaded = store.current(at(240)).await.expect("a policy");
     assert!(loaded.intelligence.is_listed(&source("192.0.2.1")));
     assert!(store.is_refused());
     let mut cold = world.store();
-    let loaded = cold.current(at(120)).await.expect("a policy");
+    let loaded = cold.current(at(240)).await.expect("a policy");
     assert_eq!((loaded.text.as_str(), loaded.intelligence.lists().len()), (POLICY, 0));
     assert!(cold.is_refused());
 }
