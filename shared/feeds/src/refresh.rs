@@ -5,6 +5,8 @@
 //! Must not know where files are kept.
 
 use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -37,6 +39,26 @@ pub enum Outcome {
     Failed(Failure),
     /// What was fetched may not be believed.
     Refused(Refusal),
+}
+
+/// `new`, or `refused: it names …`, with all that caused it.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, error): (_, &dyn Error) = match self {
+            Self::New => return f.write_str("new"),
+            Self::Unchanged => return f.write_str("unchanged"),
+            Self::NotDue => return f.write_str("not due"),
+            Self::Failed(failure) => ("not fetched", failure),
+            Self::Refused(refusal) => ("refused", refusal),
+        };
+        write!(f, "{what}: {error}")?;
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
 }
 
 /// Why a feed was not fetched.

@@ -11,7 +11,7 @@ use callerwatch_detection::feeds::Location;
 use callerwatch_detection::intelligence::Intelligence;
 use callerwatch_detection::policy::Policy;
 use callerwatch_detection::timestamp::Timestamp;
-use callerwatch_feeds::{Fetcher, LISTS, Outcome, Reach, Refreshed, Store, Unread, refresh};
+use callerwatch_feeds::{Fetcher, LISTS, Reach, Refreshed, Store, Unread, refresh};
 
 use crate::server::Server;
 
@@ -104,16 +104,9 @@ impl Test {
 /// What came of each feed, in a line each.
 fn told(refreshed: &Refreshed) -> Vec<String> {
     let line = |report: &callerwatch_feeds::Report| {
-        let outcome = match &report.outcome {
-            Outcome::New => "new".to_owned(),
-            Outcome::Unchanged => "unchanged".to_owned(),
-            Outcome::NotDue => "not due".to_owned(),
-            Outcome::Failed(failure) => format!("failed: {failure}"),
-            Outcome::Refused(refusal) => format!("refused: {refusal}"),
-        };
         let (name, minutes) = (&report.feed.name, report.age_secs / 60);
         let use_of = if report.is_in_use { "" } else { ", not in use" };
-        format!("{name} {outcome}, {minutes} min{use_of}")
+        format!("{name} {}, {minutes} min{use_of}", report.outcome)
     };
     refreshed.reports.iter().map(line).collect()
 }
@@ -123,18 +116,22 @@ async fn whatever_feeds_do_the_last_good_set_is_in_use() {
     let test = Test::new().await;
     let late = "it took longer than 2 seconds";
     let turns = [
-        ("a", "/404", "failed: the server answered with status 404 Not Found"),
-        ("b", "/500", "failed: the server answered with status 500 Internal Server Error"),
-        ("c", "/drip", &format!("failed: {late}")),
-        ("d", "/silent", &format!("failed: {late}")),
-        ("e", "/endless", "failed: it is larger than 65536 bytes"),
-        ("f", "/bomb", "failed: it is larger than 262144 bytes"),
-        ("g", "/truncated", "failed: reading the answer"),
-        ("h", "/loop", "failed: more than 5 redirects"),
+        ("a", "/404", "not fetched: the server answered with status 404 Not Found"),
+        ("b", "/500", "not fetched: the server answered with status 500 Internal Server Error"),
+        ("c", "/drip", &format!("not fetched: {late}")),
+        ("d", "/silent", &format!("not fetched: {late}")),
+        ("e", "/endless", "not fetched: it is larger than 65536 bytes"),
+        ("f", "/bomb", "not fetched: it is larger than 262144 bytes"),
+        (
+            "g",
+            "/truncated",
+            "not fetched: reading the answer: error reading a body from connection: end of file before message length reached",
+        ),
+        ("h", "/loop", "not fetched: more than 5 redirects"),
         (
             "i",
             "/redirect?https://10.0.0.1/",
-            "failed: 10.0.0.1 is 10.0.0.1, which is no address of the Internet",
+            "not fetched: 10.0.0.1 is 10.0.0.1, which is no address of the Internet",
         ),
         ("j", "/html", "refused: no address in it: it is an HTML page"),
         ("k", "/empty", "refused: no address in it: the file is empty"),
@@ -210,7 +207,7 @@ async fn a_feed_that_is_elsewhere_or_off_is_another() {
     // Until the other one is there, the copy stays.
     assert_eq!(
         told(&test.refresh(&at("/404"), 1).await),
-        ["a failed: the server answered with status 404 Not Found, 0 min"]
+        ["a not fetched: the server answered with status 404 Not Found, 0 min"]
     );
     assert_eq!(test.store.in_use(), "a 3");
     assert_eq!(told(&test.refresh(&at("/few"), 2).await), ["a new, 0 min"]);
@@ -224,7 +221,7 @@ async fn a_feed_that_never_came_is_told_with_how_long() {
     let test = Test::new().await;
     let policy = policy(&test.server, &[("a", "tor", "/404".to_owned())]);
     test.refresh(&policy, 0).await;
-    let line = "a failed: the server answered with status 404 Not Found, 90 min, not in use";
+    let line = "a not fetched: the server answered with status 404 Not Found, 90 min, not in use";
     assert_eq!(told(&test.refresh(&policy, 90).await), [line]);
     assert_eq!(test.store.in_use(), "");
 }
@@ -239,7 +236,8 @@ async fn feeds_from_elsewhere_are_read_by_the_store() {
         test.store.files.lock().unwrap().insert(name.to_owned(), Bytes::copy_from_slice(bytes));
     };
     put("lists/a.gz", &crate::server::gzip(b"192.0.2.1\n"));
-    let expected = ["a new, 0 min", "b failed: reading it, 0 min, not in use"];
+    let expected =
+        ["a new, 0 min", "b not fetched: reading it: entity not found, 0 min, not in use"];
     assert_eq!(told(&test.refresh(&policy, 0).await), expected);
     put("s3://lists/b", b"192.0.2.2\n");
     let expected = ["a not due, 1 min", "b new, 0 min"];
