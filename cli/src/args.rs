@@ -71,9 +71,29 @@ pub(crate) enum IntelCommand {
     Lookup(LookupOptions),
     /// Say which lists a compiled file was made of, how large they are and how old.
     Show {
-        /// The compiled file.
-        file: PathBuf,
+        /// The compiled file [default: what `callerwatch intel fetch` fetched].
+        file: Option<PathBuf>,
     },
+    /// Fetch lists of Tor exits, of bad addresses and more, with countries and networks, for scans.
+    ///
+    /// What is fetched is kept in the folder `callerwatch` of `$XDG_DATA_HOME`, or else of
+    /// `~/.local/share`, and scans use it from then on. Feeds that are young enough are not asked for. A feed that
+    /// fails, or that cannot be believed, leaves its last good copy in use.
+    ///
+    /// Exit status: 0 when each feed is as it should be, 2 when one was not fetched or refused.
+    #[cfg(feature = "fetch")]
+    Fetch(FetchOptions),
+}
+
+#[cfg(feature = "fetch")]
+#[derive(Args, Debug)]
+pub(crate) struct FetchOptions {
+    /// A policy file (TOML) that switches feeds off, or adds others.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Ask for feeds that are young enough too.
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Args, Debug)]
@@ -136,11 +156,15 @@ pub(crate) struct ScanOptions {
 }
 
 /// Where it is known from what an address is.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct KnownOptions {
-    /// Lists compiled by `callerwatch intel build`. May be repeated.
+    /// Lists compiled by `callerwatch intel build`, in the place of those that `callerwatch intel
+    /// fetch` fetched. May be repeated.
     #[arg(long, value_name = "FILE")]
     pub(crate) intel: Vec<PathBuf>,
+    /// Do not use what `callerwatch intel fetch` fetched.
+    #[arg(long)]
+    pub(crate) no_fetched: bool,
     #[command(flatten)]
     pub(crate) lists: ListOptions,
     /// The country of an address, from a MaxMind database (GeoLite2, DB-IP or iptoasn).
@@ -152,7 +176,7 @@ pub(crate) struct KnownOptions {
     pub(crate) asn_db: Option<PathBuf>,
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct ListOptions {
     /// A list of addresses and prefixes: plain, CSV, JSON, ipsum, exits of Tor, or ranges that a
     /// cloud publishes. CATEGORY is malicious, custom, tor, reported, anonymizer or scanner; or, as

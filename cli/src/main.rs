@@ -4,6 +4,7 @@ mod args;
 mod check_policy;
 #[cfg(feature = "aws")]
 mod erase;
+mod fetched;
 mod intel;
 mod report;
 mod scan;

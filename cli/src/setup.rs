@@ -11,6 +11,7 @@ use callerwatch_detection::intelligence::{Builder, Intelligence};
 use callerwatch_detection::policy::{Policy, PolicyErrors};
 
 use crate::args::{KnownOptions, ListOption, ListOptions, ScanOptions};
+use crate::fetched::Fetched;
 use crate::report::{plain, shown};
 
 /// The largest policy file read.
@@ -21,32 +22,58 @@ const POLICY_MAX_BYTES: u64 = 1 << 20;
 pub(crate) struct Setup {
     pub(crate) policy: Policy,
     pub(crate) intelligence: Intelligence,
+    /// What was fetched, where it is used.
+    pub(crate) fetched: Option<Fetched>,
 }
 
 /// Reads all of it, or tells everything that is wrong with it together.
 pub(crate) fn load(options: &ScanOptions) -> anyhow::Result<Setup> {
     let mut reading = Reading::default();
-    let known = &options.known;
+    let (known, fetched) = chosen(&options.known);
     reading.compiled(&known.intel);
     let policy = reading.policy(options.policy.as_deref());
     reading.lists(&known.lists);
-    reading.databases(known);
+    reading.databases(&known);
     if policy.has_country_rules() && known.country_db.is_none() && reading.faults.is_empty() {
         reading.faults.push(
             "the policy has rules about countries: say where countries are known from with \
-             --country-db FILE"
+             --country-db FILE, or run `callerwatch intel fetch`"
                 .to_owned(),
         );
     }
-    Ok(Setup { policy, intelligence: reading.finish()? })
+    Ok(Setup { policy, intelligence: reading.finish()?, fetched })
+}
+
+/// The options, with what was fetched where they say nothing; and that, where it is used.
+fn chosen(options: &KnownOptions) -> (KnownOptions, Option<Fetched>) {
+    let mut chosen = options.clone();
+    let Some(fetched) = Fetched::find().filter(|_| !options.no_fetched) else {
+        return (chosen, None);
+    };
+    let mut is_used = false;
+    let mut use_of = |file: Option<PathBuf>| {
+        is_used |= file.is_some();
+        file
+    };
+    if chosen.intel.is_empty() {
+        chosen.intel.extend(use_of(fetched.lists()));
+    }
+    if chosen.country_db.is_none() {
+        chosen.country_db = use_of(fetched.countries());
+    }
+    if chosen.asn_db.is_none() {
+        chosen.asn_db = use_of(fetched.networks());
+    }
+    (chosen, is_used.then_some(fetched))
 }
 
 /// Reads what is known of addresses, or tells everything that is wrong with it together.
 pub(crate) fn known(options: &KnownOptions) -> anyhow::Result<Intelligence> {
     let mut reading = Reading::default();
+    let (options, _) = chosen(options);
     reading.compiled(&options.intel);
     reading.lists(&options.lists);
-    reading.databases(options);
+    reading.databases(&options);
     reading.finish()
 }
 

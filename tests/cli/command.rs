@@ -52,7 +52,8 @@ pub(crate) fn run_reading(folder: &Path, args: &str, stdin: impl Read + Send + '
 /// The command, ready to run.
 pub(crate) fn command(folder: &Path, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
     let mut command = Command::new(binary());
-    command.current_dir(folder).args(args);
+    // What its user fetched is nothing to a test.
+    command.current_dir(folder).args(args).env("XDG_DATA_HOME", folder.join("data"));
     command
 }
 

@@ -76,7 +76,7 @@ fn compiled(name: &str) -> Folder {
 }
 
 /// Databases of countries and of networks, in which 203.0.113.0/24 lies.
-fn databases(folder: &Folder) {
+pub(crate) fn databases(folder: &Folder) {
     let mut countries = Mmdb::default();
     let record = countries.record(&[("country_code", Field::Text("NL"))]);
     countries.insert([203, 0, 113, 0].into(), 24, record);

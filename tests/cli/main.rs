@@ -8,6 +8,7 @@
 
 mod command;
 mod faults;
+mod fetch;
 mod folder;
 mod hostile;
 mod identity;

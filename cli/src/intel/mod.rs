@@ -1,6 +1,8 @@
 //! `callerwatch intel`: lists compiled into one file, and what is known of an address.
 
 mod build;
+#[cfg(feature = "fetch")]
+mod fetch;
 mod lookup;
 mod show;
 
@@ -11,6 +13,8 @@ pub(crate) fn run(command: &IntelCommand) -> anyhow::Result<u8> {
     match command {
         IntelCommand::Build(options) => build::run(options),
         IntelCommand::Lookup(options) => lookup::run(options),
-        IntelCommand::Show { file } => show::run(file),
+        IntelCommand::Show { file } => show::run(file.as_deref()),
+        #[cfg(feature = "fetch")]
+        IntelCommand::Fetch(options) => fetch::run(options),
     }
 }

@@ -5,18 +5,23 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use callerwatch_detection::intelligence::{Intelligence, ListInfo};
 use callerwatch_detection::timestamp::Timestamp;
 
+use crate::fetched::Fetched;
 use crate::report::{brief, shown};
 
 const DAY_SECS: u64 = 24 * 60 * 60;
 
 /// Runs the command.
-pub(crate) fn run(file: &Path) -> anyhow::Result<u8> {
-    let about = || format!("cannot use the compiled intelligence {}", shown(file));
-    let bytes = fs::read(file).with_context(about)?;
+pub(crate) fn run(file: Option<&Path>) -> anyhow::Result<u8> {
+    let fetched = || Fetched::find().and_then(|fetched| fetched.lists());
+    let Some(file) = file.map(Path::to_owned).or_else(fetched) else {
+        bail!("nothing was fetched yet: name a compiled file, or run `callerwatch intel fetch`");
+    };
+    let about = || format!("cannot use the compiled intelligence {}", shown(&file));
+    let bytes = fs::read(&file).with_context(about)?;
     let intelligence = Intelligence::load(bytes).with_context(about)?;
     let lists = intelligence.lists();
     let mut stdout = io::stdout().lock();

@@ -11,7 +11,7 @@ use callerwatch_detection::ocsf;
 use callerwatch_detection::score::Severity;
 use textwrap::{Options, WordSplitter};
 
-use super::plain::{brief, plain};
+use super::plain::{brief, plain, shown};
 use crate::scan::Summary;
 use crate::setup::Setup;
 
@@ -75,8 +75,12 @@ impl<W: Write> Page<W> {
         if lists.is_empty() {
             self.field(
                 "lists",
-                "none: give some with --list CATEGORY=FILE to find listed addresses",
+                "none: run `callerwatch intel fetch`, or give some with --list CATEGORY=FILE, to \
+                 find listed addresses",
             )?;
+        }
+        if let Some(fetched) = &setup.fetched {
+            self.field("fetched", &format!("from {}", shown(&fetched.folder)))?;
         }
         for list in lists {
             let refused = match list.refused {

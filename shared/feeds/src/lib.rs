@@ -15,4 +15,4 @@ mod store;
 pub use self::address::Reach;
 pub use self::fetch::{Answer, FetchFault, Fetcher, Limits, TrustError, Version};
 pub use self::refresh::{Failure, Outcome, Refreshed, Report, refresh};
-pub use self::store::{COUNTRIES, LISTS, NETWORKS, Store, Unread};
+pub use self::store::{Store, Unread};

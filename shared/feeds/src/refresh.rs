@@ -10,7 +10,9 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use callerwatch_detection::feeds::{Content, Feed, Judge, Location, Refusal, SHIPPED};
+use callerwatch_detection::feeds::{
+    COUNTRIES, Content, Feed, Judge, LISTS, Location, NETWORKS, Refusal, SHIPPED,
+};
 use callerwatch_detection::intelligence::{Category, Intelligence};
 use callerwatch_detection::policy::Policy;
 use callerwatch_detection::timestamp::Timestamp;
@@ -19,7 +21,7 @@ use tokio::time::sleep;
 
 use crate::fetch::{Answer, FetchFault, Fetcher, Version};
 use crate::status::{STATUS, Status};
-use crate::store::{COUNTRIES, LISTS, NETWORKS, Store, Unread};
+use crate::store::{Store, Unread};
 
 /// How many feeds are asked for at once.
 const AT_ONCE: usize = 8;

@@ -7,13 +7,6 @@ use std::error::Error;
 use bytes::Bytes;
 use callerwatch_detection::feeds::Location;
 
-/// The compiled lists, as whoever judges calls reads them.
-pub const LISTS: &str = "current.cwi";
-/// The database of countries in use; empty where there is none.
-pub const COUNTRIES: &str = "countries.mmdb";
-/// The database of networks in use; empty where there is none.
-pub const NETWORKS: &str = "networks.mmdb";
-
 /// Keeps files by name. Writing puts a whole file in the place of another, or changes nothing.
 pub trait Store {
     /// What can go wrong with it.

@@ -6,9 +6,9 @@
 use std::error::Error;
 
 use bytes::Bytes;
+use callerwatch_detection::feeds::{COUNTRIES, LISTS, NETWORKS};
 use callerwatch_detection::intelligence::{Builder, Intelligence};
 use callerwatch_detection::policy::{Policy, PolicyErrors, PolicyList};
-use callerwatch_feeds::{COUNTRIES, LISTS, NETWORKS};
 use futures_util::stream::{self, StreamExt};
 
 use super::Loaded;

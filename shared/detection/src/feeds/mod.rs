@@ -14,6 +14,13 @@ pub use self::judgement::{Judge, Refusal};
 pub use self::shipped::{SHIPPED, ShippedFeed};
 use crate::intelligence::Category;
 
+/// The compiled lists, among the files that are made of feeds.
+pub const LISTS: &str = "current.cwi";
+/// The database of countries in use; empty where there is none.
+pub const COUNTRIES: &str = "countries.mmdb";
+/// The database of networks in use; empty where there is none.
+pub const NETWORKS: &str = "networks.mmdb";
+
 /// Something that is fetched again and again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Feed {

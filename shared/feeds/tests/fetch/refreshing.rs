@@ -7,11 +7,11 @@ use std::io;
 use std::sync::Mutex;
 
 use bytes::Bytes;
-use callerwatch_detection::feeds::Location;
+use callerwatch_detection::feeds::{LISTS, Location};
 use callerwatch_detection::intelligence::Intelligence;
 use callerwatch_detection::policy::Policy;
 use callerwatch_detection::timestamp::Timestamp;
-use callerwatch_feeds::{Fetcher, LISTS, Reach, Refreshed, Store, Unread, refresh};
+use callerwatch_feeds::{Fetcher, Reach, Refreshed, Store, Unread, refresh};
 
 use crate::server::Server;
 

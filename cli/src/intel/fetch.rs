@@ -1,0 +1,118 @@
+//! `callerwatch intel fetch`: feeds into the folder of fetched files, as the function does it into a
+//! bucket.
+//!
+//! Promises that each file is there whole, or as it was before.
+
+use std::fs;
+use std::io::{self, ErrorKind, Write};
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use callerwatch_detection::feeds::{Location, SHIPPED};
+use callerwatch_detection::intelligence::Intelligence;
+use callerwatch_detection::policy::Policy;
+use callerwatch_detection::timestamp::Timestamp;
+use callerwatch_feeds::{Fetcher, Outcome, Refreshed, Report, Store, Unread, refresh};
+
+use crate::EXIT_FAULT;
+use crate::args::FetchOptions;
+use crate::fetched::Fetched;
+use crate::report::{plain, shown};
+use crate::setup;
+
+/// Runs the command.
+pub(crate) fn run(options: &FetchOptions) -> anyhow::Result<u8> {
+    let Some(Fetched { folder }) = Fetched::find() else {
+        bail!("there is nowhere to keep what is fetched: set HOME or XDG_DATA_HOME");
+    };
+    let (policy, known) = match &options.policy {
+        Some(file) => {
+            let (policy, builder) = setup::policy_with_lists(file, Intelligence::builder())?;
+            (policy, builder.build())
+        }
+        None => (Policy::default(), Intelligence::default()),
+    };
+    let beside = options.policy.as_deref().and_then(|file| file.parent()).map(PathBuf::from);
+    let store = Folder { folder: folder.clone(), beside };
+    let fetcher = Fetcher::new()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let refreshed = runtime
+        .block_on(refresh(&policy, &known, &store, &fetcher, now(), options.force))
+        .with_context(|| format!("cannot keep feeds in {}", shown(&folder)))?;
+
+    let mut stdout = io::stdout().lock();
+    for report in &refreshed.reports {
+        writeln!(stdout, "{}", line(report, &refreshed))?;
+    }
+    writeln!(stdout, "fetched into {}, which scans use from now on", shown(&folder))?;
+    let is_good = |report: &Report| {
+        matches!(report.outcome, Outcome::New | Outcome::Unchanged | Outcome::NotDue)
+    };
+    Ok(if refreshed.reports.iter().all(is_good) { 0 } else { EXIT_FAULT })
+}
+
+/// `tor-exits: new, 1200 prefixes; The Tor Project`.
+fn line(report: &Report, refreshed: &Refreshed) -> String {
+    let name = &report.feed.name;
+    let list = refreshed.intelligence.lists().iter().find(|list| list.name == *name);
+    let in_use = match list {
+        Some(list) => format!(", {} prefixes", list.prefixes),
+        None if report.is_in_use => String::new(),
+        None => ", and there is no copy".to_owned(),
+    };
+    let place = match report.outcome {
+        Outcome::Failed(_) | Outcome::Refused(_) => Some(report.feed.location.to_string()),
+        // Some want to be named.
+        _ => SHIPPED.iter().find(|it| it.name == name).map(|it| it.maker.to_owned()),
+    };
+    let place = place.map(|place| format!("; {}", plain(&place))).unwrap_or_default();
+    format!("{name}: {}{in_use}{place}", plain(&report.outcome.to_string()))
+}
+
+/// A folder as a store of feeds.
+struct Folder {
+    folder: PathBuf,
+    /// Where feeds that are files lie.
+    beside: Option<PathBuf>,
+}
+
+impl Store for Folder {
+    type Error = io::Error;
+
+    async fn read(&self, name: &str) -> Result<Option<Bytes>, io::Error> {
+        match fs::read(self.folder.join(name)) {
+            Ok(bytes) => Ok(Some(bytes.into())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn write(&self, name: &str, bytes: Bytes) -> Result<(), io::Error> {
+        let path = self.folder.join(name);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let part = self.folder.join(format!("{name}.part"));
+        fs::write(&part, bytes)?;
+        fs::rename(&part, &path)
+    }
+
+    async fn fetch(&self, location: &Location) -> Result<Bytes, Unread> {
+        match location {
+            Location::File(path) => {
+                let path = self.beside.clone().unwrap_or_default().join(path);
+                fs::read(path).map(Bytes::from).map_err(|error| Unread(error.into()))
+            }
+            _ => Err(Unread("only a deployed function reads S3".into())),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how old a copy is, depends on when it is asked for")]
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let millis = i64::try_from(since.as_millis()).ok();
+    millis.and_then(Timestamp::from_millis).unwrap_or(Timestamp::MAX)
+}
