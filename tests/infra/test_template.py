@@ -238,6 +238,13 @@ MAY_DO = {
         "TrailEncrypted": ["kms:Decrypt"],
     },
     "GcpFunctionRole": {"Log": ["logs:CreateLogStream", "logs:PutLogEvents"]},
+    "IntelFunctionRole": {
+        "Log": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Policy": ["s3:GetObject"],
+        "PolicyThere": ["s3:ListBucket"],
+        "LastGoodPolicy": ["dynamodb:GetItem"],
+        "Feeds": ["s3:PutObject"],
+    },
     "AzureFunctionRole": {
         "Log": ["logs:CreateLogStream", "logs:PutLogEvents"],
         "Hub": ["secretsmanager:GetSecretValue"],
@@ -261,6 +268,7 @@ def test_functions_write_to_their_own_places(template: Template) -> None:
         ("FunctionPolicy", "Quarantine", "${StateBucket.Arn}/quarantine/*"),
         ("AzureFunctionRole", "Undelivered", "${StateBucket.Arn}/aws/lambda/*"),
         ("AzureFunctionRole", "Hub", "${AzureSecretArn}"),
+        ("IntelFunctionRole", "Feeds", "${StateBucket.Arn}/intel/*"),
     ]:
         assert statement(template, name, sid)["Resource"] == {"Fn::Sub": place}
 
@@ -412,6 +420,29 @@ def test_logs_are_kept_for_so_long(template: Template, name: str) -> None:
     assert LOGS[name] in template["Resources"][name]["DependsOn"]
 
 
+def test_feeds_are_refreshed_on_a_schedule(template: Template) -> None:
+    function = function_of(template, "IntelFunction")
+    assert function["FunctionName"] == {"Fn::Sub": "${AWS::StackName}-intel"}
+    assert function["CodeUri"] == "../../target/lambda/intel/"
+    assert function["Role"] == {"Fn::GetAtt": ["IntelFunctionRole", "Arn"]}
+    (event,) = function["Events"].values()
+    assert (event["Type"], event["Properties"]) == ("Schedule", {"Schedule": {"Ref": "FeedsSchedule"}})
+    # Feeds have four minutes to answer, and then are compiled.
+    assert function["Timeout"] >= 300
+    log = of_type(template, "AWS::Logs::LogGroup")["IntelFunctionLog"]
+    assert log["LogGroupName"] == {"Fn::Sub": "/aws/lambda/${AWS::StackName}-intel"}
+    assert log["RetentionInDays"] == {"Ref": "LogDays"}
+    # Of the table, only the policy.
+    last_good = statement(template, "IntelFunctionRole", "LastGoodPolicy")
+    (condition,) = last_good["Condition"].values()
+    assert condition == {"dynamodb:LeadingKeys": ["policy"]}
+
+
+def test_old_feeds_are_told_of(template: Template) -> None:
+    alarm = of_type(template, "AWS::CloudWatch::Alarm")["FeedAgeAlarm"]
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (3 * 86400, "GreaterThanThreshold")
+
+
 def test_what_is_invoked_without_an_answer_is_repeated(template: Template) -> None:
     assert function_of(template, "AwsFunction")["EventInvokeConfig"]["MaximumRetryAttempts"] == 2
 
@@ -496,12 +527,17 @@ def test_alarms_tell_somebody(template: Template) -> None:
         ("callerwatch", "BatchFailures"),
         ("callerwatch", "PolicyRefused"),
         ("callerwatch", "LedgerFull"),
+        ("callerwatch", "IntelligenceDamaged"),
+        ("callerwatch", "OldestFeedAge"),
+        ("callerwatch", "FeedsRefused"),
     }
+    # What is said by nobody may be bad news.
+    silence = ("Events", "OldestFeedAge")
     for name, alarm in alarms.items():
         assert alarm["AlarmActions"] == [{"Ref": "OperationsTopic"}], name
         assert alarm["OKActions"] == [{"Ref": "OperationsTopic"}], name
         assert alarm["AlarmDescription"].endswith("."), name
-        missing = "breaching" if alarm["MetricName"] == "Events" else "notBreaching"
+        missing = "breaching" if alarm["MetricName"] in silence else "notBreaching"
         assert alarm["TreatMissingData"] == missing, name
         assert len(alarm["Dimensions"]) == 1, name
 
@@ -512,12 +548,12 @@ def test_all_functions_are_watched_alike(template: Template) -> None:
         (dimension,) = alarm["Dimensions"]
         if dimension["Name"] == "FunctionName":
             function = dimension["Value"]["Ref"]
+            if function == "IntelFunction":
+                continue
             watched[function].add(alarm["MetricName"])
             assert template["Resources"][name].get("Condition") == FUNCTIONS[function], name
-    assert watched == {
-        name: {"Errors", "Throttles", "Events", "BatchFailures", "PolicyRefused", "LedgerFull"}
-        for name in FUNCTIONS
-    }
+    common = {"Errors", "Throttles", "Events", "BatchFailures", "PolicyRefused", "LedgerFull"}
+    assert watched == {name: common | {"IntelligenceDamaged"} for name in FUNCTIONS}
 
 
 @pytest.mark.parametrize(

@@ -165,9 +165,9 @@ impl Intelligence {
     /// Every prefix of every list, with its list.
     pub(crate) fn prefixes(&self) -> impl Iterator<Item = (&ListInfo, IpNet)> {
         let Compiled { bytes, v4, v6, lists } = &self.compiled;
-        let all = v4.entries(bytes).map(Overlap::of_v4);
-        let all = all.chain(v6.entries(bytes).map(Overlap::of_v6));
-        all.filter_map(|it| Some((lists.get(usize::from(it.list))?, it.prefix)))
+        let all = v4.entries(bytes).map(Overlap::V4);
+        let all = all.chain(v6.entries(bytes).map(Overlap::V6));
+        all.filter_map(|it| it.hit(lists)).map(|hit| (hit.list, hit.prefix))
     }
 
     /// The country a public key lies in, where it is known.
