@@ -11,8 +11,10 @@ use std::path::{Path, PathBuf};
 
 use callerwatch_detection::activity::Cloud;
 use callerwatch_detection::alert::Alert;
+use callerwatch_detection::feeds::{Content, Feed, Judge, Location};
 use callerwatch_detection::intelligence::{Category, Intelligence};
 use callerwatch_detection::ocsf::detection_finding;
+use callerwatch_detection::policy::Policy;
 use callerwatch_detection::source::{LedgerKey, Source};
 use callerwatch_sources::{Buffers, Event, Reading, Rejected};
 use callerwatch_tests::{beside_checkout, files_under, scan};
@@ -277,4 +279,26 @@ fn lists_are_loaded_whole_and_answer() {
         "{} Tor exits and {worst} addresses on five lists or more found",
         exits.lines().count() - 1
     );
+}
+
+#[test]
+fn real_lists_are_believed() {
+    let Some(logs) = logs("real lists of addresses") else { return };
+    let judge = Judge::new(&Policy::default());
+    for (file, category, _) in LISTS {
+        let feed = Feed {
+            name: "feed".to_owned(),
+            location: Location::File(file.to_owned()),
+            content: Content::List(category),
+            column: None,
+            refresh_minutes: 60,
+        };
+        let text = list(&logs, file);
+        let last = Some(text.as_bytes());
+        for last in [None, last] {
+            judge.judge(&feed, text.as_bytes(), last).expect(file);
+        }
+        let tenth: Vec<&str> = text.lines().step_by(10).collect();
+        judge.judge(&feed, tenth.join("\n").as_bytes(), last).expect_err(file);
+    }
 }

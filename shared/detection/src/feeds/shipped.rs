@@ -159,3 +159,21 @@ impl From<&ShippedFeed> for Feed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terms_are_documented() {
+        let text = include_str!("../../../../docs/OPERATIONS.md");
+        for feed in &SHIPPED {
+            let start = format!("| `{}` | {} |", feed.name, feed.content.name());
+            let row = text.lines().find(|line| line.starts_with(&start));
+            let row = row.unwrap_or_else(|| panic!("{start} is not documented"));
+            for part in [feed.maker, feed.terms, feed.terms_url] {
+                assert!(row.contains(part), "{part:?} is not in {row}");
+            }
+        }
+    }
+}
