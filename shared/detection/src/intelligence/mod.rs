@@ -128,7 +128,15 @@ impl Intelligence {
     /// Whether any list names a key.
     #[inline]
     pub fn is_listed(&self, key: &LedgerKey) -> bool {
-        self.overlaps(key).next().is_some()
+        let Compiled { bytes, v4, v6, .. } = &self.compiled;
+        match key {
+            LedgerKey::V4(ip) => v4.holds(bytes, ip.to_bits(), ip.to_bits()),
+            LedgerKey::V6Net(upper) => {
+                let (first, last) = net(*upper);
+                v6.holds(bytes, first, last)
+            }
+            LedgerKey::Private { .. } | LedgerKey::Unrecognized(_) => false,
+        }
     }
 
     /// What lists say of a key, in no order and as often as they say it.
@@ -155,8 +163,8 @@ impl Intelligence {
         match key {
             LedgerKey::V4(ip) => Overlaps::V4(v4.around(bytes, ip.to_bits(), ip.to_bits())),
             LedgerKey::V6Net(upper) => {
-                let first = u128::from(*upper) << 64;
-                Overlaps::V6(v6.around(bytes, first, first | u128::from(u64::MAX)))
+                let (first, last) = net(*upper);
+                Overlaps::V6(v6.around(bytes, first, last))
             }
             LedgerKey::Private { .. } | LedgerKey::Unrecognized(_) => Overlaps::None,
         }
@@ -201,6 +209,12 @@ impl fmt::Debug for Intelligence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Intelligence").field("lists", &self.lists()).finish_non_exhaustive()
     }
+}
+
+/// The first and the last address of a /64.
+fn net(upper: u64) -> (u128, u128) {
+    let first = u128::from(upper) << 64;
+    (first, first | u128::from(u64::MAX))
 }
 
 /// The entries that overlap a key.

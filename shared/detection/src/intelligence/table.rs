@@ -31,8 +31,9 @@ pub(super) const ENTRIES_MAX: usize = (1 << 24) - 2;
 /// So few entries are all looked at, which waits for memory once; more are halved first.
 const FEW: usize = 8;
 
-/// An address, and how an entry that begins there is written: the address, then 7 bytes that are
-/// the length, the level, two of the list and three of the parent.
+/// An address, and how an entry that begins there is written: the address, then 8 bytes that are
+/// the length, the length of the widest prefix around it, the level, two of the list and three of
+/// the parent. The widest tells at once, and of the one entry alone, that no parent holds an address.
 pub(super) trait Address: Copy + Ord + Default {
     /// An entry as it is written.
     type Record: Copy + 'static;
@@ -45,7 +46,7 @@ pub(super) trait Address: Copy + Ord + Default {
     /// The address a record begins at.
     fn start(record: Self::Record) -> Self;
     /// What else it says.
-    fn tail(record: Self::Record) -> [u8; 7];
+    fn tail(record: Self::Record) -> [u8; 8];
     /// Writes the address.
     fn write(self, out: &mut Vec<u8>);
     /// Reads what [`Address::write`] wrote.
@@ -76,8 +77,8 @@ macro_rules! address {
                 Self::from_le_bytes([$($byte),+])
             }
             #[inline]
-            fn tail([.., a, b, c, d, e, f, g]: [u8; $record]) -> [u8; 7] {
-                [a, b, c, d, e, f, g]
+            fn tail([.., a, b, c, d, e, f, g, h]: [u8; $record]) -> [u8; 8] {
+                [a, b, c, d, e, f, g, h]
             }
             fn write(self, out: &mut Vec<u8>) {
                 out.extend_from_slice(&self.to_le_bytes());
@@ -108,8 +109,8 @@ macro_rules! address {
     };
 }
 
-address!(u32, 4, 11, 2, [a, b, c, d]);
-address!(u128, 16, 23, 4, [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]);
+address!(u32, 4, 12, 2, [a, b, c, d]);
+address!(u128, 16, 24, 4, [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]);
 
 /// Bytes yet to be read.
 pub(super) struct Input<'a> {
@@ -195,13 +196,18 @@ impl<A: Address> Table<A> {
             write_count(before, out);
         }
         let mut open: Vec<(A, usize)> = Vec::new(); // (last address, place counted from 1)
+        let mut widest = 0;
         for (place, entry) in (1..).zip(&entries) {
             while open.pop_if(|(last, _)| *last < entry.start).is_some() {}
             let parent = open.last().map_or(0, |(_, place)| *place);
             open.push((entry.start.last(entry.length), place));
+            if parent == 0 {
+                widest = entry.length;
+            }
             entry.start.write(out);
             let [low, high] = entry.list.to_le_bytes();
-            out.extend_from_slice(&[entry.length, entry.level.unwrap_or(NO_LEVEL), low, high]);
+            let level = entry.level.unwrap_or(NO_LEVEL);
+            out.extend_from_slice(&[entry.length, widest, level, low, high]);
             out.extend_from_slice(parent.to_le_bytes().first_chunk::<3>().unwrap_or(&[0; 3]));
         }
     }
@@ -230,10 +236,22 @@ impl<A: Address> Table<A> {
         Around { records, next: self.last_until(bytes, records, last), first }
     }
 
+    /// Whether there is an entry around a block. It takes no turn that depends on the entries, so
+    /// that a processor asks for the next address while it waits for this one's.
+    #[inline]
+    pub(super) fn holds(&self, bytes: &[u8], first: A, last: A) -> bool {
+        let records = A::records(bytes.get(self.entries.clone()).unwrap_or_default());
+        let place = self.last_until(bytes, records, last);
+        let Some(record) = place.and_then(|place| records.get(place)) else { return false };
+        let Link { entry, widest, .. } = read::<A>(*record);
+        // The widest is no narrower than the entry's own.
+        (entry.start >= first) | (entry.start.last(widest) >= first)
+    }
+
     /// All entries, in their order.
     pub(super) fn entries<'a>(&self, bytes: &'a [u8]) -> impl Iterator<Item = Entry<A>> + 'a {
         let records = A::records(bytes.get(self.entries.clone()).unwrap_or_default());
-        records.iter().map(|record| read::<A>(*record).0)
+        records.iter().map(|record| read::<A>(*record).entry)
     }
 
     /// How many entries there are.
@@ -285,10 +303,14 @@ impl<A: Address> Iterator for Around<'_, A> {
     fn next(&mut self) -> Option<Entry<A>> {
         loop {
             let place = self.next?;
-            let (entry, parent) = read::<A>(*self.records.get(place)?);
+            let Link { entry, widest, parent } = read::<A>(*self.records.get(place)?);
             if entry.start >= self.first {
                 self.next = place.checked_sub(1);
                 return Some(entry);
+            }
+            if entry.start.last(widest) < self.first {
+                self.next = None;
+                return None;
             }
             // A parent lies before its child; what says otherwise is no parent.
             self.next = parent.filter(|parent| *parent < place);
@@ -299,9 +321,18 @@ impl<A: Address> Iterator for Around<'_, A> {
     }
 }
 
+/// An entry among the others.
+struct Link<A> {
+    entry: Entry<A>,
+    /// The length of the widest prefix around it, which may be its own.
+    widest: u8,
+    /// The place of the entry around it.
+    parent: Option<usize>,
+}
+
 #[inline]
-fn read<A: Address>(record: A::Record) -> (Entry<A>, Option<usize>) {
-    let [length, level, list_low, list_high, a, b, c] = A::tail(record);
+fn read<A: Address>(record: A::Record) -> Link<A> {
+    let [length, widest, level, list_low, list_high, a, b, c] = A::tail(record);
     let entry = Entry {
         start: A::start(record),
         length,
@@ -309,7 +340,7 @@ fn read<A: Address>(record: A::Record) -> (Entry<A>, Option<usize>) {
         level: (level != NO_LEVEL).then_some(level),
     };
     let parent = usize::try_from(u32::from_le_bytes([a, b, c, 0])).ok();
-    (entry, parent.and_then(|parent| parent.checked_sub(1)))
+    Link { entry, widest, parent: parent.and_then(|parent| parent.checked_sub(1)) }
 }
 
 /// How many entries lie before each bucket and after the last.

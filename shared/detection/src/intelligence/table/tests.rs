@@ -62,6 +62,7 @@ fn answer<A: Address>(
     last: A,
 ) -> Vec<(A, u8, u16, Option<u8>)> {
     let around = table.around(bytes, first, last);
+    assert_eq!(table.holds(bytes, first, last), around.clone().next().is_some());
     let mut found: Vec<_> = around.map(|it| (it.start, it.length, it.list, it.level)).collect();
     if first == last {
         assert!(found.is_sorted_by_key(|it| (Reverse(it.1), it.2)));
