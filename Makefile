@@ -35,8 +35,10 @@ run: rust ## Scan the sample incident, or PATHS=… with ARGS=….
 build: rust ## Build target/release/callerwatch.
 	cargo build --release --package callerwatch
 
-test: rust venv dev-bootstrap ## All tests, those of a deployment to a local emulator too.
+# The tests of the command build it with other features, so what is deployed comes after them.
+test: rust venv ## All tests, those of a deployment to a local emulator too.
 	MINISTACK='$(CURDIR)/$(VENV)/ministack' cargo test --workspace --all-features
+	$(MAKE) dev-bootstrap
 	$(MAKE) package ARCH=x86_64
 	$(VENV)/pytest -c tests/pytest.ini $(wildcard tests/infra tests/e2e)
 

@@ -135,6 +135,9 @@ def admitting(stack: Stack, event: dict[str, Any], bus: str = "default") -> list
     event |= {"region": "us-east-1", "resources": []}
     admitted = []
     for rule in client.list_rules(EventBusName=bus)["Rules"]:
+        # A schedule has none.
+        if "EventPattern" not in rule:
+            continue
         tested = client.test_event_pattern(
             EventPattern=rule["EventPattern"], Event=json.dumps(event)
         )
