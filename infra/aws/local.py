@@ -49,8 +49,9 @@ Alerts are shown here as they come. Ctrl-C ends it, and removes everything.
 
 def main() -> None:
     """Starts, deploys, and shows alerts."""
-    # Ending by either signal runs what cleans up.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Ending by either signal runs what cleans up, also where a shell has the first one ignored.
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), Emulator() as emulator:
         stack = emulator.deploy()
         print(HOW.format(**told(emulator, stack)), flush=True)
