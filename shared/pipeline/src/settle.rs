@@ -10,8 +10,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use callerwatch_detection::alert::Alert;
 use callerwatch_detection::announce::{Due, due};
 use callerwatch_detection::decide;
-use callerwatch_detection::ledger::{Claim, Ledger, Mark, Record};
+use callerwatch_detection::intelligence::Intelligence;
+use callerwatch_detection::ledger::{Claim, Ledger, Mark, Record, SourceLedger};
 use callerwatch_detection::ocsf::{self, Activity};
+use callerwatch_detection::policy::Policy;
 use callerwatch_detection::sink::{AlertSink, Announcement};
 use callerwatch_detection::source::LedgerKey;
 use futures_util::stream::{self, StreamExt};
@@ -105,11 +107,25 @@ pub async fn settle<L: Ledger + Sync, S: AlertSink + Sync>(
     ledger: &L,
     sink: &S,
 ) -> Settled<L::Error, S::Error> {
+    settle_with(decide, observed, judgement, ledger, sink).await
+}
+
+/// What a ledger says of its source.
+type Decide = fn(&LedgerKey, SourceLedger, &Intelligence, &Policy) -> Vec<Alert>;
+
+async fn settle_with<L: Ledger + Sync, S: AlertSink + Sync>(
+    decide: Decide,
+    observed: Observed,
+    judgement: Judgement<'_>,
+    ledger: &L,
+    sink: &S,
+) -> Settled<L::Error, S::Error> {
     let mut settled =
         Settled { failed: BTreeSet::new(), failures: Vec::new(), findings: 0, published: 0 };
     let sources = observed.sources.into_iter();
     let mut outcomes = stream::iter(
-        sources.map(|(key, pending)| settle_source::<L, S>(key, pending, judgement, ledger)),
+        sources
+            .map(|(key, pending)| settle_source::<L, S>(decide, key, pending, judgement, ledger)),
     )
     .buffer_unordered(AT_ONCE);
     let mut granted = Vec::new();
@@ -127,6 +143,7 @@ pub async fn settle<L: Ledger + Sync, S: AlertSink + Sync>(
 }
 
 async fn settle_source<L: Ledger + Sync, S: AlertSink>(
+    decide: Decide,
     key: LedgerKey,
     pending: Pending,
     judgement: Judgement<'_>,
@@ -221,5 +238,76 @@ fn record(alert: &Alert, activity: Activity) -> Record {
         title: alert.title(),
         score: alert.score,
         finding: ocsf::finding_of(alert, activity, ocsf::EVIDENCES_MAX).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::Mutex;
+
+    use callerwatch_detection::ledger::{Bounds, SharedMemoryLedger};
+    use callerwatch_detection::observe::Observer;
+    use callerwatch_detection::timestamp::Timestamp;
+    use callerwatch_sources::Buffers;
+
+    use super::*;
+    use crate::intake::Intake;
+
+    /// What was told, by source.
+    #[derive(Default)]
+    struct Told(Mutex<Vec<String>>);
+
+    impl AlertSink for Told {
+        type Error = Infallible;
+
+        async fn publish(
+            &self,
+            announcements: &[Announcement<'_>],
+        ) -> Vec<Result<(), Self::Error>> {
+            let mut told = self.0.lock().unwrap();
+            told.extend(announcements.iter().map(|it| it.alert.key.to_string()));
+            announcements.iter().map(|_| Ok(())).collect()
+        }
+    }
+
+    fn failures(address: &str) -> String {
+        let failure = |n: u32| {
+            format!(
+                r#"{{"eventVersion":"1.08","eventID":"{address}-{n}","eventTime":"2026-03-02T09:00:{n:02}Z",
+                "eventSource":"signin.amazonaws.com","eventName":"ConsoleLogin","awsRegion":"us-east-1",
+                "sourceIPAddress":"{address}","recipientAccountId":"111111111111",
+                "userIdentity":{{"type":"IAMUser","userName":"alice","accountId":"111111111111"}},
+                "errorMessage":"Failed authentication",
+                "responseElements":{{"ConsoleLogin":"Failure"}}}}"#
+            )
+        };
+        format!("[{}]", (10..22).map(failure).collect::<Vec<_>>().join(","))
+    }
+
+    #[test]
+    fn a_decision_that_breaks_is_one_source_and_comes_back() {
+        let breaks: Decide = |key, whole, intelligence, policy| {
+            assert_ne!(key.to_string(), "203.0.113.7", "this ledger broke the engine");
+            decide(key, whole, intelligence, policy)
+        };
+        let (intelligence, policy) = (Intelligence::default(), Policy::default());
+        let (intelligence, policy) = (&intelligence, &policy);
+        let now = Timestamp::from_millis(1_772_445_600_000).unwrap();
+        let judgement = Judgement { intelligence, policy, bounds: Bounds::default(), now };
+        let (mut observer, mut buffers) = (Observer::default(), Buffers::new());
+        let mut intake = Intake::new(judgement, &mut observer, &mut buffers);
+        for (message, address) in ["198.51.100.9", "203.0.113.7", "192.0.2.4"].iter().enumerate() {
+            assert_eq!(intake.read(message, &mut failures(address).as_bytes()), []);
+        }
+        let (ledger, sink) = (SharedMemoryLedger::default(), Told::default());
+        let settled = settle_with(breaks, intake.finish(), judgement, &ledger, &sink);
+        let settled = pollster::block_on(settled);
+        assert_eq!(settled.failed, BTreeSet::from([1]));
+        let why: Vec<String> = settled.failures.iter().map(ToString::to_string).collect();
+        assert_eq!(why, ["deciding on 203.0.113.7: the engine failed unexpectedly"]);
+        let mut told = sink.0.into_inner().unwrap();
+        told.sort_unstable();
+        assert_eq!(told, ["192.0.2.4", "198.51.100.9"]);
     }
 }
