@@ -120,7 +120,7 @@ pub async fn refresh<S: Store + Sync>(
     status.retain(feeds);
     let mut copies = Copies::default();
     for feed in feeds {
-        copies.last.insert(&feed.name, store.read(&copy_of(feed)).await?);
+        copies.last.insert(&feed.name, store.read(&copy_of(&feed.name)).await?);
     }
     let mut answers = ask(feeds, &mut status, &copies, store, fetcher, now, is_forced).await;
 
@@ -140,7 +140,7 @@ pub async fn refresh<S: Store + Sync>(
         outcomes.insert(&feed.name, outcome);
     }
     for (feed, bytes) in &copies.fresh {
-        store.write(&format!("feeds/{feed}"), bytes.clone()).await?;
+        store.write(&copy_of(feed), bytes.clone()).await?;
     }
     if status != before {
         store.write(STATUS, status.to_text().into()).await?;
@@ -173,8 +173,9 @@ impl Copies<'_> {
     }
 }
 
-fn copy_of(feed: &Feed) -> String {
-    format!("feeds/{}", feed.name)
+/// The file of the last good copy.
+fn copy_of(feed: &str) -> String {
+    format!("feeds/{feed}")
 }
 
 /// What the sources of feeds that are due answer, by the feeds' names.
