@@ -1,11 +1,6 @@
 //! The AWS emulator, for tests that need what only a running service shows.
 
-use std::env;
 use std::future::Future;
-use std::io::{self, Write};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
@@ -15,59 +10,30 @@ use aws_sdk_dynamodb::types::{
 use callerwatch_adapters::clients;
 use tokio::runtime::Runtime;
 
-/// Long enough for a busy machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+use crate::ministack::Ministack;
 
 /// An emulator on a port of its own, with its own runtime to ask it from. Ends with its value.
 pub struct Emulator {
-    process: Child,
-    endpoint: String,
+    process: Ministack,
     runtime: Runtime,
 }
 
 impl Emulator {
-    /// Starts the program that `MINISTACK` names. None, loudly, where it names none: `make test`
-    /// does.
-    #[expect(clippy::disallowed_methods, reason = "which emulator there is, is said by make")]
+    /// Starts one; none, loudly, where there is none to start.
     pub fn start() -> Option<Self> {
-        let Ok(program) = env::var("MINISTACK") else {
-            // Not by a macro, which would be silent unless the test fails.
-            let _ = writeln!(
-                io::stderr(),
-                "SKIPPED, no emulator: run `make test`, or set MINISTACK to its program"
-            );
-            return None;
-        };
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
-        let port = port.expect("a free port").port();
-        let endpoint = format!("http://127.0.0.1:{port}");
-        let process = Command::new(&program)
-            .env("BIND_HOST", "127.0.0.1")
-            .env("IOT_MTLS_ENABLED", "0")
-            .env("GATEWAY_PORT", port.to_string())
-            .env("AWS_ENDPOINT_URL", &endpoint)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("starting {program}: {error}"));
+        let process = Ministack::start()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .expect("a runtime");
-        let emulator = Self { process, endpoint, runtime };
-        let start = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(start.elapsed() < PATIENCE, "the emulator did not start");
-            std::thread::yield_now();
-        }
-        Some(emulator)
+        Some(Self { process, runtime })
     }
 
     /// Clients of it, made as the functions make theirs.
     pub fn config(&self) -> SdkConfig {
         let loader = clients::loader(aws_config::defaults(BehaviorVersion::latest()))
-            .endpoint_url(&self.endpoint)
+            .endpoint_url(self.endpoint())
             .region(Region::new("us-east-1"))
             .credentials_provider(Credentials::new(
                 "000000000000",
@@ -80,8 +46,8 @@ impl Emulator {
     }
 
     /// Where it is.
-    pub fn endpoint(&self) -> &str {
-        &self.endpoint
+    pub fn endpoint(&self) -> String {
+        self.process.endpoint()
     }
 
     /// Runs to the end.
@@ -113,12 +79,4 @@ pub async fn create_table(client: &aws_sdk_dynamodb::Client, table: &str) {
         .send()
         .await
         .expect("a table");
-}
-
-impl Drop for Emulator {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }

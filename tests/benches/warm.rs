@@ -55,7 +55,7 @@ fn main() {
     let function = Function::start(
         bootstrap,
         &[
-            ("AWS_ENDPOINT_URL", emulator.endpoint()),
+            ("AWS_ENDPOINT_URL", &emulator.endpoint()),
             ("AWS_ENDPOINT_URL_S3", &objects.address),
             ("CALLERWATCH_TOPIC_ARN", &topic),
         ],

@@ -2,11 +2,9 @@
 //! where it names none.
 
 use std::collections::BTreeSet;
-use std::env;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::net::TcpStream;
+use std::time::Instant;
 
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_sns::config::{Credentials, SharedCredentialsProvider};
@@ -14,49 +12,31 @@ use callerwatch_detection::alert::Alert;
 use callerwatch_detection::ocsf::Activity;
 use serde_json::{Value, json};
 
+use self::ministack::{Ministack, PATIENCE};
 use super::*;
 use crate::clients;
 
+#[path = "../../../../tests/ministack.rs"]
+mod ministack;
+
 const ACCOUNT: &str = "111111111111";
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// An emulator. Ends with its value.
 struct World {
-    process: Child,
-    port: u16,
+    process: Ministack,
     sns: Client,
 }
 
 impl World {
     async fn start() -> Option<Self> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "which emulator there is, is said from outside"
-        )]
-        let Ok(program) = env::var("MINISTACK") else {
-            eprintln!("SKIPPED, no emulator: set MINISTACK to its program");
-            return None;
-        };
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let endpoint = format!("http://127.0.0.1:{port}");
-        let process = Command::new(&program)
-            .env("BIND_HOST", "127.0.0.1")
-            .env("IOT_MTLS_ENABLED", "0")
-            .env("GATEWAY_PORT", port.to_string())
-            .env("AWS_ENDPOINT_URL", &endpoint)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("starting {program}: {error}"));
+        let process = Ministack::start()?;
         let credentials = Credentials::new(ACCOUNT, "emulator", None, None, "emulator");
         let config = clients::loader(aws_config::defaults(BehaviorVersion::latest()))
-            .endpoint_url(&endpoint)
+            .endpoint_url(process.endpoint())
             .region(Region::new("us-east-1"))
             .credentials_provider(SharedCredentialsProvider::new(credentials));
         let sns = Client::new(&config.load().await);
-        let world = Self { process, port, sns };
-        wait_for("the emulator", || TcpStream::connect(("127.0.0.1", port)).ok());
-        Some(world)
+        Some(Self { process, sns })
     }
 
     /// A topic's ARN.
@@ -97,7 +77,7 @@ impl World {
     /// Asks SQS, whose SDK nothing else here needs. An HTTP/1.0 answer comes whole and ends.
     fn sqs(&self, operation: &str, ask: &Value) -> Value {
         let ask = ask.to_string();
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let mut stream = TcpStream::connect(("127.0.0.1", self.process.port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         write!(
             stream,
@@ -106,7 +86,7 @@ impl World {
              Authorization: AWS4-HMAC-SHA256 \
              Credential={ACCOUNT}/20260302/us-east-1/sqs/aws4_request, SignedHeaders=host, \
              Signature=none\r\n\r\n{ask}",
-            self.port,
+            self.process.port,
             ask.len()
         )
         .unwrap();
@@ -118,14 +98,6 @@ impl World {
 
     fn sink(&self, topic_arn: &str, chat_topic_arn: Option<String>) -> SnsSink {
         SnsSink::new(self.sns.clone(), topic_arn, chat_topic_arn)
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 

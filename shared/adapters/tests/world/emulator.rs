@@ -1,10 +1,6 @@
 //! The emulator that `MINISTACK` names, with a bucket and a table.
 
 use std::collections::BTreeSet;
-use std::env;
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::types::{
@@ -17,49 +13,25 @@ use callerwatch_adapters::policy::PolicyStore;
 use callerwatch_detection::source::LedgerKey;
 use callerwatch_detection::timestamp::Timestamp;
 
+use crate::ministack::Ministack;
+
 pub(crate) const BUCKET: &str = "callerwatch-state";
 pub(crate) const TABLE: &str = "callerwatch";
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// An emulator with a bucket and a table. Ends with its value.
 pub(crate) struct World {
-    process: Child,
+    _process: Ministack,
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
 }
 
 impl World {
     pub(crate) async fn start() -> Option<Self> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "which emulator there is, is said from outside"
-        )]
-        let Ok(program) = env::var("MINISTACK") else {
-            eprintln!("SKIPPED, no emulator: set MINISTACK to its program");
-            return None;
-        };
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
-        let port = port.expect("a free port").port();
-        let endpoint = format!("http://127.0.0.1:{port}");
-        let process = Command::new(&program)
-            .env("BIND_HOST", "127.0.0.1")
-            .env("IOT_MTLS_ENABLED", "0")
-            .env("GATEWAY_PORT", port.to_string())
-            .env("AWS_ENDPOINT_URL", &endpoint)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("starting {program}: {error}"));
-        let config = config(&endpoint).await;
+        let process = Ministack::start()?;
+        let config = config(&process.endpoint()).await;
         let s3 = aws_sdk_s3::Client::new(&config);
         let dynamodb = aws_sdk_dynamodb::Client::new(&config);
-        let world = Self { process, s3, dynamodb };
-        #[expect(clippy::disallowed_methods, reason = "what is measured here is waiting")]
-        let start = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(start.elapsed() < PATIENCE, "the emulator did not start");
-            std::thread::yield_now();
-        }
+        let world = Self { _process: process, s3, dynamodb };
         world.s3.create_bucket().bucket(BUCKET).send().await.expect("a bucket");
         world.create_table(TABLE).await;
         Some(world)
@@ -95,14 +67,6 @@ impl World {
     /// What a function that starts now would have.
     pub(crate) fn store(&self) -> PolicyStore {
         PolicyStore::new(self.s3.clone(), self.dynamodb.clone(), BUCKET, "a/policy.toml", TABLE)
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 

@@ -9,7 +9,8 @@ use callerwatch_detection::policy::Policy;
 use callerwatch_feeds::{Fetcher, Limits, Outcome, Reach, Store, refresh};
 use rustls::RootCertStore;
 
-use crate::emulator::{BUCKET, PATIENCE, World, at, config, source};
+use crate::emulator::{BUCKET, World, at, config, source};
+use crate::ministack::PATIENCE;
 
 const CURRENT: &str = "intel/current.cwi";
 

@@ -2,10 +2,11 @@
 //! names. Skipped, loudly, where it names none.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "what a test cannot do without fails it")]
-#![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod emulator;
 mod feeds;
+#[path = "../../../../tests/ministack.rs"]
+mod ministack;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;

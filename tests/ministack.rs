@@ -1,0 +1,70 @@
+//! The emulator's process, for whatever test needs one: also a module of the adapters' tests.
+
+use std::env;
+use std::io::{self, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Long enough for a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
+/// An emulator on a port of its own. Ends with its value.
+pub(crate) struct Ministack {
+    process: Child,
+    pub(crate) port: u16,
+}
+
+impl Ministack {
+    /// Starts the program that `MINISTACK` names. None, loudly, where it names none: `make test`
+    /// does.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "which emulator there is, is said by make, and what is measured is waiting"
+    )]
+    pub(crate) fn start() -> Option<Self> {
+        let Ok(program) = env::var("MINISTACK") else {
+            // Not by a macro, which would be silent unless the test fails.
+            let _ = writeln!(
+                io::stderr(),
+                "SKIPPED, no emulator: run `make test`, or set MINISTACK to its program"
+            );
+            return None;
+        };
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
+        let port = port.expect("a free port").port();
+        let process = Command::new(&program)
+            .env("BIND_HOST", "127.0.0.1")
+            .env("IOT_MTLS_ENABLED", "0")
+            .env("GATEWAY_PORT", port.to_string())
+            .env("AWS_ENDPOINT_URL", endpoint(port))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("starting {program}: {error}"));
+        let emulator = Self { process, port };
+        let start = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(start.elapsed() < PATIENCE, "the emulator did not start");
+            std::thread::yield_now();
+        }
+        Some(emulator)
+    }
+
+    /// Where it is.
+    pub(crate) fn endpoint(&self) -> String {
+        endpoint(self.port)
+    }
+}
+
+fn endpoint(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
+impl Drop for Ministack {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
