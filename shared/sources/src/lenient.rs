@@ -7,7 +7,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 
 /// A value that can be empty, and be cut loose from the text it was read from.
 pub(crate) trait Lenient: Default {
@@ -18,6 +20,31 @@ pub(crate) trait Lenient: Default {
     /// Copies what is borrowed.
     fn into_owned(self) -> Self::Owned;
 }
+
+/// A value that can be read where it is to stay. A record is some kilobyte, and handed from one level
+/// of a parser to the next it would be copied at each.
+pub(crate) trait InPlace<'de>: Lenient + Deserialize<'de> {
+    /// Reads it; to be called while it is empty. What is small is moved all the same.
+    fn read<D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
+        *self = Self::deserialize(deserializer)?;
+        Ok(())
+    }
+}
+
+/// Where a value is to be read.
+pub(crate) struct Place<'p, T>(pub(crate) &'p mut T);
+
+impl<'de, T: InPlace<'de>> DeserializeSeed<'de> for Place<'_, T> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        self.0.read(deserializer)
+    }
+}
+
+impl<'de: 'a, 'a> InPlace<'de> for Text<'a> {}
+impl<'de, T: Lenient + Deserialize<'de>> InPlace<'de> for List<T> {}
+impl InPlace<'_> for Present {}
 
 /// A scalar as text: strings as they are, numbers and booleans as JSON writes them; empty for
 /// null, the empty string, arrays and objects.
@@ -227,7 +254,7 @@ macro_rules! lenient {
         }
 
         const _: () = {
-            use $crate::lenient::Lenient;
+            use $crate::lenient::{InPlace, Lenient, Place};
             use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
             #[expect(non_camel_case_types, reason = "a key is named as its field is")]
@@ -264,44 +291,51 @@ macro_rules! lenient {
 
             impl<'de: 'a, 'a> Deserialize<'de> for $name<'a> {
                 fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                    struct StructVisitor;
-                    impl<'de> Visitor<'de> for StructVisitor {
-                        type Value = $name<'de>;
+                    let mut value = Self::default();
+                    InPlace::read(&mut value, deserializer)?;
+                    Ok(value)
+                }
+            }
+
+            impl<'de: 'a, 'a> InPlace<'de> for $name<'a> {
+                fn read<D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
+                    struct StructVisitor<'p, 'a>(&'p mut $name<'a>);
+                    impl<'de: 'a, 'a> Visitor<'de> for StructVisitor<'_, 'a> {
+                        type Value = ();
                         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                             f.write_str("any value")
                         }
-                        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                            let mut read = $name::default();
+                        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
                             while let Some(key) = map.next_key::<Key>()? {
                                 match key {
-                                    $(Key::$field => if read.$field.is_empty() {
-                                        read.$field = map.next_value()?;
+                                    $(Key::$field => if self.0.$field.is_empty() {
+                                        map.next_value_seed(Place(&mut self.0.$field))?;
                                     } else {
                                         map.next_value::<IgnoredAny>()?;
                                     },)*
                                     Key::other__ => { map.next_value::<IgnoredAny>()?; }
                                 }
                             }
-                            Ok(read)
+                            Ok(())
                         }
-                        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                            if !text.trim_start().starts_with('{') {
-                                return Ok($name::default());
+                        fn visit_str<E>(self, text: &str) -> Result<(), E> {
+                            if text.trim_start().starts_with('{') {
+                                let read = serde_json::from_str::<$name<'_>>(text);
+                                *self.0 = read.unwrap_or_default().into_owned();
                             }
-                            let read = serde_json::from_str::<$name<'_>>(text).unwrap_or_default();
-                            Ok(read.into_owned())
+                            Ok(())
                         }
-                        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
                             while seq.next_element::<IgnoredAny>()?.is_some() {}
-                            Ok($name::default())
+                            Ok(())
                         }
-                        fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> { Ok($name::default()) }
-                        fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> { Ok($name::default()) }
-                        fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> { Ok($name::default()) }
-                        fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> { Ok($name::default()) }
-                        fn visit_unit<E>(self) -> Result<Self::Value, E> { Ok($name::default()) }
+                        fn visit_bool<E>(self, _: bool) -> Result<(), E> { Ok(()) }
+                        fn visit_i64<E>(self, _: i64) -> Result<(), E> { Ok(()) }
+                        fn visit_u64<E>(self, _: u64) -> Result<(), E> { Ok(()) }
+                        fn visit_f64<E>(self, _: f64) -> Result<(), E> { Ok(()) }
+                        fn visit_unit<E>(self) -> Result<(), E> { Ok(()) }
                     }
-                    deserializer.deserialize_any(StructVisitor)
+                    deserializer.deserialize_any(StructVisitor(self))
                 }
             }
 

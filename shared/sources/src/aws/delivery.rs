@@ -18,6 +18,7 @@ use serde::de::{
 
 use super::hand_over;
 use super::record::Record;
+use crate::lenient::Place;
 use crate::reading::Reading;
 
 /// How far a delivery was read.
@@ -45,11 +46,12 @@ pub(crate) fn read(text: &str, sink: &mut dyn FnMut(Reading<'_>)) -> Progress {
 }
 
 fn brackets(text: &str) -> usize {
-    // Summed in pieces short enough for a byte, so that the compiler counts many at once.
+    // Summed in pieces whose sum fits a byte, so that the compiler counts many at once.
     // The two differ in one bit.
     let opens = |byte: &u8| u8::from(byte | 0x20 == b'{');
-    let pieces = text.as_bytes().chunks(255);
-    pieces.map(|piece| usize::from(piece.iter().map(opens).sum::<u8>())).sum()
+    let in_piece = |piece: &[u8]| usize::from(piece.iter().map(opens).sum::<u8>());
+    let (pieces, rest) = text.as_bytes().as_chunks::<128>();
+    pieces.iter().map(|piece| in_piece(piece)).sum::<usize>() + in_piece(rest)
 }
 
 struct Delivery<'s>(Records<'s>);
@@ -92,13 +94,16 @@ impl<'de> Visitor<'de> for Records<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut records: A) -> Result<(), A::Error> {
-        while let Some(record) = records.next_element::<Record<'de>>()? {
+        loop {
+            let mut record = Record::default();
+            if records.next_element_seed(Place(&mut record))?.is_none() {
+                return Ok(());
+            }
             if !hand_over(record, self.sink) {
                 return Err(A::Error::custom("a record of another log"));
             }
             *self.handed_over += 1;
         }
-        Ok(())
     }
 }
 

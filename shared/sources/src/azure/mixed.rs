@@ -11,7 +11,7 @@ use serde::de::value::{BoolDeserializer, F64Deserializer, I64Deserializer, U64De
 use serde::de::value::{BorrowedStrDeserializer, MapAccessDeserializer, StrDeserializer};
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::lenient::{Lenient, Text};
+use crate::lenient::{InPlace, Lenient, Text};
 
 /// A text or an object; an object written as JSON within a string is an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,6 +39,8 @@ impl<'de: 'a, 'a, T: Lenient + Deserialize<'de>> Deserialize<'de> for Mixed<'a, 
         deserializer.deserialize_any(MixedVisitor(PhantomData))
     }
 }
+
+impl<'de: 'a, 'a, T: Lenient + Deserialize<'de>> InPlace<'de> for Mixed<'a, T> {}
 
 struct MixedVisitor<T>(PhantomData<T>);
 
