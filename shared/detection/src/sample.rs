@@ -4,10 +4,15 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use foldhash::fast::RandomState;
+
 use crate::activity::{ApiActivity, Cloud};
 use crate::evidence::{self, Kind, cloud_byte, cloud_from_byte, operation_hash, principal_hash};
 use crate::hash;
 use crate::timestamp::{Day, Timestamp};
+
+/// A source with much evidence has its samples chosen anew again and again.
+type Map<K, V> = HashMap<K, V, RandomState>;
 
 /// The format of a stored sample; the first byte of each.
 const VERSION: u8 = 1;
@@ -260,7 +265,7 @@ fn cut(text: &str, max_bytes: usize) -> &str {
 pub fn keep_best(samples: &mut Vec<Sample>) {
     samples.sort_unstable();
     samples.dedup();
-    let mut days: HashMap<Day, Vec<Sample>> = HashMap::new();
+    let mut days: Map<Day, Vec<Sample>> = Map::default();
     for sample in samples.drain(..) {
         days.entry(sample.time.day()).or_default().push(sample);
     }
@@ -272,13 +277,13 @@ pub fn keep_best(samples: &mut Vec<Sample>) {
 
 /// `of_day` in order.
 fn best_of_day(mut of_day: Vec<Sample>) -> impl Iterator<Item = Sample> {
-    let mut alike: HashMap<_, u32> = HashMap::new();
+    let mut alike: Map<_, u32> = Map::default();
     let is_new: Vec<bool> =
         of_day.iter().map(|sample| next(alike.entry(sample.words())) <= ALIKE_MAX).collect();
     let mut is_new = is_new.into_iter();
     of_day.retain(|_| is_new.next().unwrap_or(true));
     // Place of each sample among those of its kind, weight and principal: 1 for the earliest.
-    let mut of_principal: HashMap<(Kind, Weight, Option<&str>), u32> = HashMap::new();
+    let mut of_principal: Map<(Kind, Weight, Option<&str>), u32> = Map::default();
     let places = of_day
         .iter()
         .map(|sample| next(of_principal.entry((sample.kind, sample.weight, sample.principal()))));
@@ -287,7 +292,7 @@ fn best_of_day(mut of_day: Vec<Sample>) -> impl Iterator<Item = Sample> {
     ranked.sort_unstable_by(|a, b| (a.1.weight, a.0, &a.1).cmp(&(b.1.weight, b.0, &b.1)));
     // Place of each among those of its kind, in that order: kinds take turns, and of two samples no
     // two have both in common.
-    let mut of_kind: HashMap<Kind, u32> = HashMap::new();
+    let mut of_kind: Map<Kind, u32> = Map::default();
     for (place, sample) in &mut ranked {
         *place = next(of_kind.entry(sample.kind));
     }
