@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use crate::activity::Cloud;
 use crate::detections::describe;
 use crate::evidence::Entry;
+use crate::explanation::explanation;
 use crate::finding::Finding;
 use crate::hash;
 use crate::intelligence::{AutonomousSystem, CountryCode};
@@ -207,9 +208,7 @@ fn reasons(
             reasons.push(Reason::new(20, format!("critical asset {pattern}")));
         }
     }
-    if let Some(network) = trusted {
-        reasons.push(Reason::new(-30, format!("trusted network {network}")));
-    }
+    reasons.extend(explanation(view, trusted, true));
     reasons.sort_by_key(|reason| std::cmp::Reverse(reason.points));
     reasons
 }

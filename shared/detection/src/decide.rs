@@ -110,6 +110,31 @@ mod tests {
     }
 
     #[test]
+    fn lists_explain_an_address_once_and_silence_nothing() {
+        let lists = |categories: &[Category]| {
+            let mut lists = Intelligence::builder();
+            for category in categories {
+                let name = format!("{category}-list");
+                lists = lists.list(name, *category, b"203.0.113.0/24\n").unwrap();
+            }
+            lists.build()
+        };
+        let reasons = |categories: &[Category]| {
+            let told = told(&lists(categories), "", "10 fail alice every 1s");
+            told[0].split(" | ").nth(1).unwrap().to_owned()
+        };
+        let burst = "+60 burst of failed sign-ins: 1 of 1 accounts here only failed";
+        for (categories, score, explanation) in [
+            (&[Category::Own][..], "Low 30", "-30 own address (own-list)"),
+            (&[Category::Trusted], "Low 30", "-30 trusted address (trusted-list)"),
+            (&[Category::Cloud], "Medium 50", "-10 address of a cloud (cloud-list)"),
+            (&[Category::Cloud, Category::Own], "Low 30", "-30 own address (own-list)"),
+        ] {
+            assert_eq!(reasons(categories), format!("{score} = {burst}, {explanation}"));
+        }
+    }
+
+    #[test]
     fn each_day_is_an_alert_of_its_own() {
         let story = "10 fail alice every 1s; after 80000s 10 fail alice every 1s";
         let uids = |story| {

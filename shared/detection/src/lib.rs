@@ -16,6 +16,7 @@ pub mod controls;
 mod decide;
 pub mod detections;
 pub mod evidence;
+mod explanation;
 pub mod feeds;
 pub mod finding;
 pub mod hash;

@@ -1,0 +1,86 @@
+//! What speaks for an address in an alert: a trusted network of the policy, and what lists say that
+//! accuses nobody.
+//!
+//! Promises one reason at most, however much speaks for an address, and that it lowers a score and
+//! silences nothing.
+
+use crate::intelligence::Category;
+use crate::score::Reason;
+use crate::view::View;
+
+/// The user's own, or a partner's.
+const KNOWN: i32 = -30;
+/// Anybody can rent an address in a cloud.
+const CLOUD: i32 = -10;
+
+/// Why calls from the address are likelier harmless: the strongest of what is known, with all that
+/// is as strong. `network` is the policy's; that the address is a cloud's counts where it
+/// `is_cloud_plausible`.
+pub(crate) fn explanation(
+    view: &View<'_>,
+    network: Option<&str>,
+    is_cloud_plausible: bool,
+) -> Option<Reason> {
+    let of_policy = network.map(|name| Reason::new(KNOWN, format!("trusted network {name}")));
+    let of_lists = view.intelligence.hits(view.key).filter_map(|hit| {
+        let list = &hit.list.name;
+        match hit.category {
+            Category::Own => Some(Reason::new(KNOWN, format!("own address ({list})"))),
+            Category::Trusted => Some(Reason::new(KNOWN, format!("trusted address ({list})"))),
+            Category::Cloud if is_cloud_plausible => {
+                Some(Reason::new(CLOUD, format!("address of a cloud ({list})")))
+            }
+            _ => None,
+        }
+    });
+    let known: Vec<Reason> = of_policy.into_iter().chain(of_lists).collect();
+    let points = known.iter().map(|reason| reason.points).min()?;
+    let strongest = known.iter().filter(|reason| reason.points == points);
+    let texts: Vec<&str> = strongest.map(|reason| reason.text.as_str()).collect();
+    Some(Reason::new(points, texts.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intelligence::Intelligence;
+    use crate::policy::Policy;
+    use crate::source::LedgerKey;
+
+    /// What is said for 203.0.113.7 where these categories list it.
+    fn told(categories: &[Category], network: Option<&str>, is_cloud_plausible: bool) -> String {
+        let mut builder = Intelligence::builder();
+        for category in categories {
+            let name = format!("{category}-list");
+            builder = builder.list(name, *category, b"203.0.113.0/24\n").unwrap();
+        }
+        let (intelligence, policy) = (builder.build(), Policy::default());
+        let key = LedgerKey::of_public("203.0.113.7".parse().unwrap());
+        let view = View::new(&key, Vec::new(), &intelligence, &policy);
+        let reason = explanation(&view, network, is_cloud_plausible);
+        reason.map_or("-".to_owned(), |reason| reason.to_string())
+    }
+
+    #[test]
+    fn the_strongest_counts_once() {
+        use Category::{Cloud, Hosting, Malicious, Own, Trusted};
+        for (categories, network, expected) in [
+            (&[][..], None, "-"),
+            (&[Malicious, Hosting], None, "-"),
+            (&[], Some("HQ"), "-30 trusted network HQ"),
+            (&[Own], None, "-30 own address (own-list)"),
+            (&[Trusted], None, "-30 trusted address (trusted-list)"),
+            (&[Cloud], None, "-10 address of a cloud (cloud-list)"),
+            (&[Cloud, Own], None, "-30 own address (own-list)"),
+            (
+                &[Cloud, Own, Trusted],
+                Some("HQ"),
+                "-30 trusted network HQ, own address (own-list), trusted address (trusted-list)",
+            ),
+        ] {
+            assert_eq!(told(categories, network, true), expected, "{categories:?} {network:?}");
+        }
+        assert_eq!(told(&[Cloud], None, false), "-");
+        assert_eq!(told(&[Cloud, Own], None, false), "-30 own address (own-list)");
+    }
+}
