@@ -173,7 +173,9 @@ fn unwrap_nat64(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
-/// RFC 1918, CGNAT (RFC 6598), link-local, loopback, unique-local and site-local IPv6.
+/// RFC 1918, CGNAT (RFC 6598), link-local, loopback, unique-local and site-local IPv6; and a
+/// private address behind the prefix of 6to4 (RFC 3056), which Google writes for callers of its own
+/// networks.
 fn is_private(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(v4) => {
@@ -185,7 +187,10 @@ fn is_private(ip: IpAddr) -> bool {
         }
         IpAddr::V6(v6) => {
             let [first, ..] = v6.segments();
+            let is_6to4 = first == 0x2002;
+            let behind = u32::try_from(v6.to_bits() >> 80 & 0xffff_ffff).unwrap_or_default();
             v6.is_loopback()
+                || (is_6to4 && is_private(Ipv4Addr::from_bits(behind).into()))
                 || v6.is_unique_local()
                 || v6.is_unicast_link_local()
                 || (first & 0xffc0) == 0xfec0
@@ -239,6 +244,8 @@ mod tests {
             ("100.64.0.1", "private 100.64.0.1 in 111111111111"),
             ("127.0.0.1", "private 127.0.0.1 in 111111111111"),
             ("fd00::5", "private fd00::5 in 111111111111"),
+            ("2002:a05:6602:1::9", "private 2002:a05:6602:1::9 in 111111111111"),
+            ("2002:cb00:7107::1", "public 2002:cb00:7107::1"),
             ("fe80::1%eth0", "private fe80::1 in 111111111111"),
             ("253.252.51.07", "unrecognized 253.252.51.07"),
             ("255.18.064.253", "unrecognized 255.18.064.253"),
