@@ -7,11 +7,14 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::source::Source;
 use crate::timestamp::Timestamp;
 
 /// The cloud that recorded a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Cloud {
     /// Amazon Web Services.
     Aws,
@@ -132,4 +135,7 @@ pub struct ApiActivity<'a> {
     pub read_only: bool,
     /// Whether it was made by a console page on behalf of a person looking at it.
     pub console_session: bool,
+    /// Whether the record shows that its credentials were issued to a workload, which runs within
+    /// the cloud: a machine, a task, a function. False where it does not say.
+    pub workload: bool,
 }

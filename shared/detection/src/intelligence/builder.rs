@@ -100,6 +100,7 @@ impl Builder {
         self.lists.push(ListInfo {
             name,
             category,
+            cloud: list.cloud.filter(|_| category == Category::Cloud),
             dated_secs: list.dated_secs,
             entries: list.entries,
             unaccused: read - blocks.len(),

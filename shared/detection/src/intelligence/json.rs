@@ -7,6 +7,9 @@
 
 use serde_json::{Map, Value};
 
+use super::published;
+use crate::activity::Cloud;
+
 /// The fields that hold addresses, or arrays of them, in the lists in use.
 const FIELDS: [&str; 12] = [
     "ip_prefix",
@@ -32,6 +35,8 @@ pub(super) struct Cells {
     pub(super) without: Vec<(usize, String)>,
     /// As of when the list says it is, in seconds since 1970.
     pub(super) dated_secs: Option<u64>,
+    /// The cloud all of whose published ranges these are.
+    pub(super) cloud: Option<Cloud>,
 }
 
 /// Whether bytes can be nothing but JSON.
@@ -45,6 +50,8 @@ pub(super) fn read(bytes: &[u8], field: Option<&str>) -> Result<Cells, String> {
     let broken = match serde_json::from_slice::<Value>(bytes) {
         Ok(document) => {
             cells.dated_secs = document.as_object().and_then(date);
+            // Of a field that was named there may be others beside it.
+            cells.cloud = document.as_object().filter(|_| field.is_none()).and_then(published::by);
             let mut texts = Vec::new();
             gather(document, field, field.is_none(), &mut texts);
             cells.texts = (1..).zip(texts).collect();
@@ -123,7 +130,7 @@ mod tests {
     /// `texts | lines without | date`, or why not.
     fn show(text: &str, field: Option<&str>) -> String {
         match read(text.as_bytes(), field) {
-            Ok(Cells { texts, without, dated_secs }) => {
+            Ok(Cells { texts, without, dated_secs, .. }) => {
                 let texts: Vec<_> = texts.iter().map(|(at, it)| format!("{at}:{it}")).collect();
                 let without: Vec<_> = without.iter().map(|(at, _)| at.to_string()).collect();
                 let date = dated_secs.map_or("-".to_owned(), |secs| secs.to_string());

@@ -14,6 +14,7 @@ use super::block::{self, Block};
 use super::json;
 use super::layout::{self, Layout, SAMPLE_LINES, without_comment};
 use super::table::ENTRIES_MAX;
+use crate::activity::Cloud;
 
 /// A line of a list that was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +42,8 @@ pub(super) struct ParsedList {
     pub(super) refusals: Vec<RefusedLine>,
     /// As of when the list says it is, in seconds since 1970.
     pub(super) dated_secs: Option<u64>,
+    /// The cloud all of whose published ranges it is.
+    pub(super) cloud: Option<Cloud>,
 }
 
 /// Why a list cannot be used.
@@ -103,7 +106,8 @@ pub(super) fn parse(bytes: &[u8], column: Option<&str>) -> Result<ParsedList, Li
 
 fn of_json(bytes: &[u8], column: Option<&str>) -> Result<ParsedList, ListFault> {
     let cells = json::read(bytes, column).map_err(ListFault::NoAddress)?;
-    let mut list = ParsedList { dated_secs: cells.dated_secs, ..ParsedList::default() };
+    let (dated_secs, cloud) = (cells.dated_secs, cells.cloud);
+    let mut list = ParsedList { dated_secs, cloud, ..ParsedList::default() };
     for (at, text) in cells.texts {
         match block::parse(text.trim()) {
             Ok(blocks) => {

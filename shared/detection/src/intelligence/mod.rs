@@ -16,6 +16,7 @@ mod json;
 mod layout;
 mod list;
 mod network;
+mod published;
 mod table;
 
 use std::cmp::Reverse;
@@ -37,6 +38,7 @@ pub use self::list::{ListFault, RefusedLine};
 pub use self::network::AutonomousSystem;
 use self::network::Networks;
 use self::table::{Around, Entry};
+use crate::activity::Cloud;
 use crate::source::LedgerKey;
 
 /// What is known of addresses. Empty by default: then nothing is known of any.
@@ -54,6 +56,9 @@ pub struct ListInfo {
     pub name: String,
     /// As it was given.
     pub category: Category,
+    /// Whose ranges it is, where it is all that a cloud publishes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cloud: Option<Cloud>,
     /// As of when it is, in seconds since 1970, where that is known.
     pub dated_secs: Option<u64>,
     /// Lines that named an address, a prefix or a range.
@@ -186,6 +191,11 @@ impl Intelligence {
     /// The network a public key lies in, where it is known.
     pub fn autonomous_system(&self, key: &LedgerKey) -> Option<AutonomousSystem> {
         self.networks.as_ref()?.of(key.public_address()?)
+    }
+
+    /// Whether a cloud's published ranges are known.
+    pub fn has_ranges_of(&self, cloud: Cloud) -> bool {
+        self.lists().iter().any(|list| list.cloud == Some(cloud))
     }
 
     /// What was loaded of each list, in the order they were given.
