@@ -37,7 +37,7 @@ const DROP_TERMS: &str = "free of charge, with credit to Spamhaus; at most one d
 const DROP: &str = "https://www.spamhaus.org/blocklists/drop-fair-use-policy/";
 
 /// All of them.
-pub static SHIPPED: [ShippedFeed; 12] = [
+pub static SHIPPED: [ShippedFeed; 13] = [
     ShippedFeed {
         name: "tor-exits",
         url: "https://check.torproject.org/torbulkexitlist",
@@ -122,6 +122,15 @@ pub static SHIPPED: [ShippedFeed; 12] = [
     ShippedFeed {
         name: "gcp-ranges",
         url: "https://www.gstatic.com/ipranges/cloud.json",
+        content: Content::List(Category::Cloud),
+        refresh_minutes: DAY,
+        maker: "Google",
+        terms: UNSTATED,
+        terms_url: "https://support.google.com/a/answer/10026322",
+    },
+    ShippedFeed {
+        name: "google-ranges",
+        url: "https://www.gstatic.com/ipranges/goog.json",
         content: Content::List(Category::Cloud),
         refresh_minutes: DAY,
         maker: "Google",
