@@ -34,10 +34,12 @@ pub(crate) fn run(file: Option<&Path>) -> anyhow::Result<u8> {
     Ok(0)
 }
 
-/// `tor-exits: tor, 2 entries, 2 prefixes`.
+/// `tor-exits: tor, 2 entries, 2 prefixes`; `aws-ranges: cloud (AWS), 2 entries, 2 prefixes`.
 pub(super) fn list(list: &ListInfo) -> String {
     let ListInfo { name, category, entries, prefixes, .. } = list;
-    let told = format!("{}: {category}, {entries} entries, {prefixes} prefixes", brief(name));
+    let cloud = list.cloud.map(|cloud| format!(" ({cloud})")).unwrap_or_default();
+    let told =
+        format!("{}: {category}{cloud}, {entries} entries, {prefixes} prefixes", brief(name));
     let left_out = [(list.unaccused, "too little accused"), (list.refused, "lines refused")];
     let left_out = left_out.into_iter().filter(|(count, _)| *count > 0);
     left_out.fold(told, |told, (count, what)| format!("{told}, {count} {what}"))
