@@ -57,6 +57,7 @@ pub fn call(
         status_code: None,
         read_only: !login,
         console_session: false,
+        workload: false,
     }
 }
 

@@ -84,6 +84,7 @@ impl Traits {
     /// Anonymous, or of another account.
     const STRANGER: u8 = 8;
     const APPLICATION: u8 = 16;
+    const WORKLOAD: u8 = 32;
 
     fn of(activity: &ApiActivity<'_>) -> Self {
         let mut bits = 0;
@@ -93,6 +94,7 @@ impl Traits {
             (activity.actor.kind == ActorKind::Root, Self::ROOT),
             (is_stranger(activity.actor.kind), Self::STRANGER),
             (activity.actor.kind == ActorKind::Application, Self::APPLICATION),
+            (activity.workload, Self::WORKLOAD),
         ] {
             if holds {
                 bits |= bit;
@@ -121,6 +123,11 @@ impl Traits {
     /// Made by a program under an identity of its own.
     pub fn is_application(self) -> bool {
         self.0 & Self::APPLICATION != 0
+    }
+
+    /// Made with credentials that were issued to a workload within the cloud.
+    pub fn is_workload(self) -> bool {
+        self.0 & Self::WORKLOAD != 0
     }
 }
 
@@ -351,6 +358,7 @@ pub(crate) mod tests {
             status_code: None,
             read_only: false,
             console_session: false,
+            workload: false,
         }
     }
 
@@ -368,6 +376,10 @@ pub(crate) mod tests {
         assert_eq!(entry.kind(), Kind::Denied);
         assert_eq!(entry.cloud(), Cloud::Aws);
         assert!(entry.traits().is_console_read() && !entry.traits().is_root());
+        activity.workload = true;
+        let of_workload = Entry::of_call(&activity, activity.time.unwrap());
+        assert_eq!(of_workload.as_bytes()[9], 35);
+        assert!(of_workload.traits().is_workload() && !entry.traits().is_workload());
         assert_eq!(entry.uid(), hash::of_parts(&["AWS", "e-1"]));
         assert_eq!(entry.principal(), principal);
         assert_eq!(entry.operation(), operation_hash("listusers"));

@@ -211,6 +211,7 @@ mod tests {
             status_code: None,
             read_only: false,
             console_session: false,
+            workload: false,
         }
     }
 

@@ -81,6 +81,7 @@ fn call(n: i64, address: &str, outcome: Outcome) -> ApiActivity<'static> {
         status_code: None,
         read_only: !is_login,
         console_session: false,
+        workload: false,
     }
 }
 

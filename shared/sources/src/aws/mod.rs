@@ -3,8 +3,8 @@
 //! Promises to take every record `CloudTrail` makes, whatever it lacks, and to tell by shape alone
 //! which records those are. Knows nothing of files, queues and envelopes: see [`crate::stream`].
 //!
-//! [`record`] reads the fields; [`identity`], [`provenance`], [`outcome`] and [`resource`] each
-//! answer one question.
+//! [`record`] reads the fields; [`identity`], [`workload`], [`provenance`], [`outcome`] and
+//! [`resource`] each answer one question.
 
 pub(crate) mod delivery;
 mod identity;
@@ -12,6 +12,7 @@ mod outcome;
 mod provenance;
 mod record;
 mod resource;
+mod workload;
 
 use std::borrow::Cow;
 
@@ -85,6 +86,7 @@ fn normalize(record: Record<'_>, outcome: Outcome) -> ApiActivity<'_> {
         .into_option()
         .or_else(|| (outcome == Outcome::LoginFailed).then(|| error_message.clone()))
         .filter(|code| !code.is_empty());
+    let workload = workload::is_workload(&record.user_identity);
     let mut actor = identity::actor(
         record.user_identity,
         account.as_deref().unwrap_or_default(),
@@ -115,6 +117,7 @@ fn normalize(record: Record<'_>, outcome: Outcome) -> ApiActivity<'_> {
         status_code,
         read_only: record.read_only.is_true(),
         console_session: record.session_credential_from_console.is_true(),
+        workload,
     }
 }
 
@@ -203,6 +206,13 @@ mod tests {
         assert_eq!(activity.resource.as_deref(), Some("user bob"));
         assert_eq!(activity.mfa, Some(true));
         assert!(activity.console_session && !activity.read_only);
+    }
+
+    #[test]
+    fn credentials_of_workloads() {
+        let json = r#"{"eventVersion":"1.08","eventSource":"s3.amazonaws.com","eventName":"ListBuckets","userIdentity":{"type":"AssumedRole","principalId":"AROA1:i-0123456789abcdef0","sessionContext":{"ec2RoleDelivery":"2.0"}}}"#;
+        assert!(activity(json).workload);
+        assert!(!activity(&json.replace("ec2RoleDelivery", "x").replace(":i-", ":")).workload);
     }
 
     #[test]

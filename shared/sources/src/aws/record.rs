@@ -48,6 +48,7 @@ lenient! {
         invoked_by: Text<'a> = "invokedBy",
         provider: Text<'a> = "identityProvider",
         session_context: SessionContext<'a> = "sessionContext",
+        in_scope_of: InScopeOf<'a> = "inScopeOf",
         on_behalf_of: OnBehalfOf<'a> = "onBehalfOf",
     }
 }
@@ -59,6 +60,14 @@ lenient! {
         web_id_federation_data: WebIdFederationData<'a> = "webIdFederationData",
         attributes: SessionAttributes<'a> = "attributes",
         source_identity: Text<'a> = "sourceIdentity",
+        ec2_role_delivery: Text<'a> = "ec2RoleDelivery",
+    }
+}
+
+lenient! {
+    /// What the credentials were issued to.
+    pub(super) struct InScopeOf<'a> {
+        issuer_type: Text<'a> = "issuerType",
     }
 }
 

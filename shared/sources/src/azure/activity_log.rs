@@ -11,7 +11,7 @@ use crate::lenient::{Lenient, Text};
 use crate::reading::Reading;
 
 use super::record::Record;
-use super::{actor, origin, outcome, outcome::Ending, resource_log};
+use super::{actor, origin, outcome, outcome::Ending, resource_log, workload};
 
 /// Categories whose records the platform writes of its own accord.
 const WITHOUT_CALLER: [&str; 6] =
@@ -97,6 +97,7 @@ pub(super) fn read<'a>(record: &Record<'a>, category: &str, text: &str) -> Readi
         outcome,
         status_code,
         console_session: false,
+        workload: workload::has_token_of_one(record),
     })
 }
 

@@ -58,6 +58,7 @@ pub(super) fn read<'a>(record: &Record<'a>, text: &str) -> Reading<'a> {
         status_code,
         read_only: false,
         console_session: false,
+        workload: false,
     })
 }
 

@@ -14,6 +14,7 @@ mod outcome;
 mod record;
 mod resource_log;
 mod sign_in;
+mod workload;
 
 use crate::reading::Reading;
 

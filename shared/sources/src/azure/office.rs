@@ -74,6 +74,7 @@ pub(super) fn read(text: &str) -> Reading<'_> {
         status_code,
         read_only: false,
         console_session: false,
+        workload: false,
     })
 }
 

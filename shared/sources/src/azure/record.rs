@@ -97,6 +97,7 @@ record! {
         app_id: Text<'a> = "appid",
         app_display_name: Text<'a> = "appdisplayname",
         service_principal_id: Text<'a> = "serviceprincipalid",
+        managed_identity: ManagedIdentity<'a> = "managedserviceidentity",
         service_principal_name: Text<'a> = "serviceprincipalname",
         resource_display_name: Text<'a> = "resourcedisplayname",
         is_interactive: Text<'a> = "isinteractive",
@@ -164,6 +165,8 @@ lenient! {
         token_of: Text<'a> = "idtyp",
         ip: Text<'a> = "ipaddr",
         tenant_id: Text<'a> = "http://schemas.microsoft.com/identity/claims/tenantid" | "tid",
+        managed_identity: Text<'a> = "xms_mirid",
+        azure_resource: Text<'a> = "xms_az_rid",
         methods: Text<'a> = "http://schemas.microsoft.com/claims/authnmethodsreferences" | "amr",
     }
 }
@@ -198,6 +201,14 @@ lenient! {
         object_id: Text<'a> = "objectid",
         upn: Text<'a> = "upn",
         app_id: Text<'a> = "appid",
+    }
+}
+
+lenient! {
+    /// The managed identity that signed in.
+    pub(super) struct ManagedIdentity<'a> (ignoring case) {
+        resource_id: Text<'a> = "associatedresourceid",
+        federated_token_id: Text<'a> = "federatedtokenid",
     }
 }
 

@@ -13,7 +13,7 @@ use crate::lenient::{Lenient, Text};
 use crate::reading::Reading;
 
 use super::record::Record;
-use super::{actor, origin, outcome, outcome::Ending};
+use super::{actor, origin, outcome, outcome::Ending, workload};
 
 const GRAPH: &str = "microsoftgraphactivitylogs";
 
@@ -67,6 +67,7 @@ pub(super) fn read<'a>(record: &Record<'a>, category: &str, text: &str) -> Readi
         read_only: category == "storageread"
             || record.request_method.as_str().eq_ignore_ascii_case("GET"),
         console_session: false,
+        workload: workload::has_token_of_one(record),
     })
 }
 

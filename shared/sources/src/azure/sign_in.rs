@@ -13,7 +13,7 @@ use crate::reading::Reading;
 
 use super::codes::{self, Class};
 use super::record::Record;
-use super::{actor, origin};
+use super::{actor, origin, workload};
 
 /// The service that signs in, for records that name none.
 pub(super) const SERVICE: &str = "Microsoft.Entra";
@@ -82,6 +82,7 @@ pub(super) fn read<'a>(record: &Record<'a>, category: &str, text: &str) -> Readi
         status_code: code.into_option().filter(|code| codes::class(code) != Class::Success),
         read_only: false,
         console_session: false,
+        workload: workload::is_one(record),
     })
 }
 

@@ -102,6 +102,7 @@ fn call(record: Record<'_>, outcome: Outcome) -> ApiActivity<'_> {
     let asked = payload.authorization.0.into_iter().next().unwrap_or_default();
     let operation = payload.method_name.into_option();
     let service = payload.service_name.into_cow();
+    let workload = principal::is_of_vm(&payload.authentication);
     let actor = principal::of_call(payload.authentication);
     let source = match payload.request.caller_ip.into_option() {
         Some(text) if matches!(text.trim(), "private" | "gce-internal-ip") => Source::Service(text),
@@ -129,6 +130,7 @@ fn call(record: Record<'_>, outcome: Outcome) -> ApiActivity<'_> {
         status_code: payload.status.code.into_option().filter(|_| outcome != Outcome::Success),
         read_only,
         console_session: false,
+        workload,
     }
 }
 
@@ -234,6 +236,16 @@ mod tests {
         assert_eq!(call.user_agent.as_deref(), Some("curl/8"));
         assert_eq!((call.outcome, call.status_code.as_deref()), (Outcome::Denied, Some("7")));
         assert!(call.read_only);
+    }
+
+    #[test]
+    fn credentials_of_vms() {
+        let vm =
+            r#""authenticationInfo":{"principalEmail":"1-compute@developer.gserviceaccount.com"},"#;
+        for (payload, expected) in [(vm, true), ("", false)] {
+            let entry = entry(payload, "");
+            assert_eq!(calls(&entry)[0].workload, expected, "{payload}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use callerwatch_detection::activity::{Actor, ActorKind};
 
 use super::part_of;
 use super::record::{ActivityActor, AuthenticationInfo};
-use crate::lenient::Text;
+use crate::lenient::{Lenient, Text};
 
 /// The Reports API's own placeholder for an actor that is nobody of Workspace.
 const NO_PROFILE: &str = "105250506097979753968";
@@ -85,6 +85,38 @@ pub(super) fn is_googles_own(uid: &str) -> bool {
             | "container-engine-robot.iam.gserviceaccount.com"
             | "gs-project-accounts.iam.gserviceaccount.com"
     ) || (domain.starts_with("gcp-sa-") && domain.ends_with(".iam.gserviceaccount.com"))
+}
+
+/// Whether a call was made with the credentials that a VM's metadata server gives out.
+///
+/// That shows where Compute Engine's own agent acts as the service account, and nobody else does;
+/// or where the project's account for VMs calls and no key of it is named, which an exported key
+/// would be, and nobody acts as it. Of other accounts no entry says where their tokens are from.
+///
+/// `AuthenticationInfo` in `google/cloud/audit/audit_log.proto`, and
+/// cloud.google.com/iam/docs/service-agents.
+pub(super) fn is_of_vm(info: &AuthenticationInfo<'_>) -> bool {
+    if !info.key_name.is_empty() {
+        return false;
+    }
+    match info.delegation.0.as_slice() {
+        [] => is_account_for_vms(info.email.as_str()),
+        [only] => {
+            let (_, domain) = only.first_party.email.as_str().split_once('@').unwrap_or_default();
+            domain.eq_ignore_ascii_case("compute-system.iam.gserviceaccount.com")
+        }
+        _ => false,
+    }
+}
+
+/// `111111111111-compute@developer.gserviceaccount.com`.
+fn is_account_for_vms(email: &str) -> bool {
+    let project = email
+        .split_once('-')
+        .filter(|(_, rest)| rest.eq_ignore_ascii_case("compute@developer.gserviceaccount.com"));
+    project.is_some_and(|(number, _)| {
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 /// Subjects of federated identities may differ by case alone; e-mail addresses do not.
@@ -179,6 +211,38 @@ mod tests {
         ] {
             let actor = of_activity(serde_json::from_str(actor).unwrap());
             assert_eq!(actor.uid.as_deref(), uid);
+        }
+    }
+
+    #[test]
+    fn credentials_of_vms() {
+        let vms = r#""principalEmail":"111111111111-compute@developer.gserviceaccount.com""#;
+        let own = r#""principalEmail":"web@example-shop.iam.gserviceaccount.com""#;
+        let agent = r#"{"firstPartyPrincipal":{"principalEmail":"service-111111111111@compute-system.iam.gserviceaccount.com"}}"#;
+        let person = r#"{"firstPartyPrincipal":{"principalEmail":"ann@example.com"}}"#;
+        let by = |delegates: &str| format!(r#","serviceAccountDelegationInfo":[{delegates}]"#);
+        let key = r#","serviceAccountKeyName":"//iam.googleapis.com/projects/p/serviceAccounts/s/keys/k""#;
+        let federated = r#"{"principalSubject":"principal://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/github/subject/repo"}"#;
+        for (account, rest, expected) in [
+            (vms, String::new(), true),
+            (vms, key.to_owned(), false),
+            (vms, by(person), false),
+            (vms, by(agent), true),
+            (vms, by(federated), false),
+            (own, String::new(), false),
+            (own, by(agent), true),
+            (own, by(agent) + key, false),
+            (own, by(person), false),
+            (own, by(&format!("{agent},{person}")), false),
+            (
+                r#""principalEmail":"ann-compute@developer.gserviceaccount.com""#,
+                String::new(),
+                false,
+            ),
+            (r#""principalEmail":"ann@example.com""#, String::new(), false),
+        ] {
+            let json = format!("{{{account}{rest}}}");
+            assert_eq!(is_of_vm(&serde_json::from_str(&json).unwrap()), expected, "{json}");
         }
     }
 

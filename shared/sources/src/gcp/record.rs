@@ -77,6 +77,7 @@ lenient! {
     pub(super) struct AuthenticationInfo<'a> {
         email: Text<'a> = "principalEmail" | "principal_email" | "principalemail",
         subject: Text<'a> = "principalSubject" | "principal_subject" | "principalsubject",
+        key_name: Text<'a> = "serviceAccountKeyName" | "service_account_key_name",
         delegation: List<Delegation<'a>> =
             "serviceAccountDelegationInfo" | "service_account_delegation_info",
     }

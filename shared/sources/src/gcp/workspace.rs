@@ -49,6 +49,7 @@ pub(super) fn read<'a>(record: Record<'a>, sink: &mut dyn FnMut(Reading<'a>)) {
         status_code: None,
         read_only: false,
         console_session: false,
+        workload: false,
     };
     if events.is_empty() {
         events.0.push(Event { name, parameters });
