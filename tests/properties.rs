@@ -57,6 +57,7 @@ fn activity() -> impl Strategy<Value = ApiActivity<'static>> {
             if who == 6 && flag {
                 call.actor.kind = ActorKind::Root;
             }
+            call.workload = who == 5 && what == 0;
             call
         },
     )
@@ -64,7 +65,10 @@ fn activity() -> impl Strategy<Value = ApiActivity<'static>> {
 
 fn intelligence() -> Intelligence {
     let list = b"203.0.113.128/25\n2001:db8:bad::/48\n";
-    Intelligence::builder().list("list", Category::Malicious, list).expect("a list").build()
+    let aws = br#"{"syncToken":"1","createDate":"2026-03-02-08-00-00","prefixes":[
+        {"ip_prefix":"203.0.113.192/26","service":"AMAZON"}]}"#;
+    let lists = Intelligence::builder().list("list", Category::Malicious, list);
+    lists.and_then(|it| it.list("aws", Category::Cloud, aws)).expect("two lists").build()
 }
 
 /// Decides over the activities, observed by as many observers as there are parts.

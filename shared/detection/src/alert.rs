@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use crate::activity::Cloud;
-use crate::detections::describe;
+use crate::detections::{describe, is_of_relocation};
 use crate::evidence::Entry;
 use crate::explanation::explanation;
 use crate::finding::Finding;
@@ -208,7 +208,9 @@ fn reasons(
             reasons.push(Reason::new(20, format!("critical asset {pattern}")));
         }
     }
-    reasons.extend(explanation(view, trusted, true));
+    // That credentials left their cloud for another is no explanation of it.
+    let is_relocation = findings.iter().any(|it| is_of_relocation(it.detection));
+    reasons.extend(explanation(view, trusted, !is_relocation));
     reasons.sort_by_key(|reason| std::cmp::Reverse(reason.points));
     reasons
 }

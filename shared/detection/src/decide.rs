@@ -135,6 +135,25 @@ mod tests {
     }
 
     #[test]
+    fn another_cloud_is_no_explanation_of_credentials_that_left_theirs() {
+        let aws = br#"{"syncToken":"1","createDate":"2026-03-02-08-00-00","prefixes":[
+            {"ip_prefix":"198.51.100.0/24","service":"AMAZON"}]}"#;
+        let lists = Intelligence::builder()
+            .list("aws", Category::Cloud, aws)
+            .and_then(|it| it.list("other", Category::Cloud, b"203.0.113.0/24\n"))
+            .unwrap()
+            .build();
+        assert_eq!(
+            told(&lists, "", "3 ok workload; 10 fail alice every 1s"),
+            [concat!(
+                "3 calls with credentials of a workload's role outside AWS from 203.0.113.7 | High ",
+                "60 = +60 credentials of a workload outside its cloud | credential-relocation ",
+                "login-failures | 13 calls, 6 sampled"
+            )]
+        );
+    }
+
+    #[test]
     fn each_day_is_an_alert_of_its_own() {
         let story = "10 fail alice every 1s; after 80000s 10 fail alice every 1s";
         let uids = |story| {

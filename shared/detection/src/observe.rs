@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 
 use crate::activity::{ApiActivity, Outcome};
-use crate::detections::is_accused;
+use crate::detections::{is_accused, is_relocated};
 use crate::evidence::{Entry, is_stranger, operation_hash, principal_hash};
 use crate::intelligence::Intelligence;
 use crate::policy::Policy;
@@ -107,8 +107,8 @@ impl Observer {
     }
 }
 
-/// Failures and sign-ins always; of the rest, calls from accused addresses and denied countries, and
-/// privileged operations.
+/// Failures and sign-ins always; of the rest, calls from accused addresses and denied countries,
+/// those of workloads outside their cloud, and privileged operations.
 fn is_evidence(
     activity: &ApiActivity<'_>,
     operation: u32,
@@ -125,6 +125,7 @@ fn is_evidence(
             let Source::Public(ip) = activity.source else { return false };
             let key = LedgerKey::of_public(ip);
             is_accused(intelligence, &key)
+                || is_relocated(activity, &key, intelligence, policy)
                 || (policy.has_country_rules()
                     && intelligence
                         .country(&key)

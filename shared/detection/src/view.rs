@@ -1,7 +1,7 @@
 //! A view: one source's evidence, put in order for the detections to look at.
 //!
-//! Every event is there once. Where feeds tell one event differently, the least entry counts, so
-//! that which copy came first changes nothing.
+//! Every event is there once. Where feeds tell one event differently, the least entry counts, first
+//! of those that say a workload called; so that which copy came first changes nothing.
 
 use crate::activity::Cloud;
 use crate::detections::{Detection, Parameter};
@@ -61,7 +61,9 @@ impl<'a> View<'a> {
         intelligence: &'a Intelligence,
         policy: &'a Policy,
     ) -> Self {
-        entries.sort_unstable_by_key(|entry| (entry.uid(), *entry));
+        // The account that was called into does not know that a workload called: its copy of an
+        // event must not take the place of the one that does.
+        entries.sort_unstable_by_key(|it| (it.uid(), !it.traits().is_workload(), *it));
         entries.dedup_by_key(|entry| entry.uid());
         entries.sort_unstable();
         let mut successes: Vec<_> =

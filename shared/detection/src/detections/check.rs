@@ -6,7 +6,7 @@
 //! a principal the cloud hides. Verbs: `fail`, `login`, `mfa` (right password, then stopped), `ok`,
 //! `priv`, `whoami`, `anonymous`, `foreign`, `throttled`, `denied` and `page` (a console page's read); the last
 //! two may say `/OPERATIONSxSERVICES`. `root` is the owner of an account, `app` an
-//! application; `ok` and `priv` touch
+//! application, `workload` one whose credentials were issued to a machine; `ok` and `priv` touch
 //! `prod-database`. `azure:` or `gcp:` before a verb names the cloud.
 
 use crate::activity::{ActorKind, ApiActivity, Cloud, Outcome};
@@ -150,6 +150,7 @@ fn event(verb: &str, name: &str, round: usize, uid: usize, time: i64) -> ApiActi
     }
     activity.read_only = matches!(verb, "denied" | "page");
     activity.console_session = verb == "page";
+    activity.workload = name == "workload";
     activity.actor.kind = match name {
         "root" => ActorKind::Root,
         "app" => ActorKind::Application,

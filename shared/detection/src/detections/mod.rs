@@ -3,6 +3,7 @@
 //! One file a detection: what it is, when it fires, its defaults, its score, its tests. Adding one
 //! touches its file and [`DETECTIONS`].
 
+mod credential_relocation;
 mod cross_cloud;
 mod denied_country;
 mod error_burst;
@@ -16,14 +17,14 @@ mod window;
 #[cfg(test)]
 pub(crate) mod check;
 
+pub(crate) use self::credential_relocation::{is_of_relocation, is_relocated};
 pub(crate) use self::listed_source::{accuses, describe, is_accused};
 use crate::controls::Controls;
 use crate::finding::Finding;
 use crate::view::View;
 
 /// Every detection, in the order they are listed to people. `new-origin` (it needs baselines of
-/// what a principal usually does) and `credential-relocation` (it needs the addresses of the clouds
-/// and the user's own) will stand here too.
+/// what a principal usually does) will stand here too.
 pub static DETECTIONS: &[&Detection] = &[
     &listed_source::DETECTION,
     &denied_country::DETECTION,
@@ -32,6 +33,7 @@ pub static DETECTIONS: &[&Detection] = &[
     &login_after_failures::DETECTION,
     &error_burst::DETECTION,
     &success_after_denials::DETECTION,
+    &credential_relocation::DETECTION,
     &cross_cloud::DETECTION,
 ];
 
