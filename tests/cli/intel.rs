@@ -30,8 +30,8 @@ const LISTS: [(&str, &str, &str); 10] = [
     (
         "cloud",
         "ip-ranges.json",
-        "{\"syncToken\":\"1772438400\",\"prefixes\":[{\"ip_prefix\":\"192.0.2.0/24\"}],\
-         \"ipv6_prefixes\":[{\"ipv6_prefix\":\"2001:db8:1::/48\"}]}",
+        "{\"syncToken\":\"1772438400\",\"createDate\":\"2026-03-02-08-00-00\",\"prefixes\":\
+         [{\"ip_prefix\":\"192.0.2.0/24\",\"service\":\"AMAZON\"}],\"ipv6_prefixes\":[{\"ipv6_prefix\":\"2001:db8:1::/48\"}]}",
     ),
     (
         "cloud",
@@ -156,7 +156,28 @@ fn a_file_tells_its_lists() {
     assert!(lines[0].starts_with("plain: custom, 2 entries, 2 prefixes, 1 lines refused, of "));
     assert!(lines[0].ends_with(", less than a day old"), "{}", lines[0]);
     assert!(lines[4].starts_with("drop: malicious, 1 entries, 1 prefixes, of 2026-03-02, "));
+    assert!(lines[7].starts_with("ip-ranges: cloud (AWS), 2 entries, "), "{}", lines[7]);
+    assert!(lines[8].starts_with("gcp: cloud, 2 entries, "), "{}", lines[8]);
     assert!(lines[10].starts_with("10 lists, 16 prefixes, "), "{}", lines[10]);
+}
+
+/// The compiled file knows where AWS is, and so which credentials left it.
+#[test]
+fn credentials_that_left_their_cloud_are_found() {
+    let folder = compiled("intel-relocation");
+    let record = |source: &str| {
+        format!(
+            r#"{{"eventVersion":"1.11","eventID":"{source}","eventTime":"2026-03-02T09:15:00Z","eventSource":"s3.amazonaws.com","eventName":"ListBuckets","awsRegion":"eu-west-1","sourceIPAddress":"{source}","recipientAccountId":"111111111111","userIdentity":{{"type":"AssumedRole","principalId":"AROA1:i-0123456789abcdef0","arn":"arn:aws:sts::111111111111:assumed-role/web/i-0123456789abcdef0","accountId":"111111111111","sessionContext":{{"ec2RoleDelivery":"2.0"}}}}}}"#
+        )
+    };
+    let sources = ["203.0.113.200", "192.0.2.9", "2001:db8:1::9", "10.0.0.5"];
+    folder.put("log.json", document(&sources.map(record)));
+    let done = run(&folder, "scan log.json --intel all.cwi");
+    let title = "1 call with credentials of a workload's role outside AWS from 203.0.113.200";
+    assert!(done.stdout.contains(title), "{}", done.stdout);
+    assert_eq!(done.stdout.matches(" with credentials of ").count(), 1, "{}", done.stdout);
+    let without = run(&folder, "scan log.json --no-fetched");
+    assert!(!without.stdout.contains(" with credentials of "), "{}", without.stdout);
 }
 
 /// A scan finds the same with a compiled file as with the lists that it was made of; and says in
