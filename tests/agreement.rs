@@ -8,7 +8,7 @@ use std::fs;
 
 use callerwatch_detection::activity::ApiActivity;
 use callerwatch_detection::decide;
-use callerwatch_detection::intelligence::Intelligence;
+use callerwatch_detection::intelligence::{Category, Intelligence};
 use callerwatch_detection::ledger::MemoryLedger;
 use callerwatch_detection::observe::Observer;
 use callerwatch_detection::policy::Policy;
@@ -130,7 +130,11 @@ fn answer(question: &Question, case: &Case) -> bool {
 /// within a minute.
 fn counts_toward(detection: &str, call: &ApiActivity<'_>, threshold: Option<i64>) -> bool {
     let count = threshold.unwrap_or(1).max(20);
-    let (intelligence, policy) = (Intelligence::default(), Policy::default());
+    // Made-up ranges of AWS, so that there is an outside.
+    let ranges = br#"{"syncToken":"1","createDate":"2026-03-02-08-00-00","prefixes":[
+        {"ip_prefix":"192.0.2.0/24","service":"AMAZON"}]}"#;
+    let lists = Intelligence::builder().list("aws-ranges", Category::Cloud, ranges);
+    let (intelligence, policy) = (lists.expect("ranges").build(), Policy::default());
     let (mut observer, mut ledger) = (Observer::default(), MemoryLedger::default());
     for number in 0..count {
         let mut call = call.clone();
