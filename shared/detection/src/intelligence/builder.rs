@@ -9,12 +9,13 @@ use thiserror::Error;
 
 use super::block::Block;
 use super::category::Category;
+use super::chain::LEVEL_MAX;
 use super::compiled::{Compiled, CompiledError};
 use super::country::Countries;
 use super::database::DatabaseError;
 use super::list::{self, ListFault};
 use super::network::Networks;
-use super::table::{ENTRIES_MAX, Entry, LEVEL_MAX};
+use super::table::{ENTRIES_MAX, Entry};
 use super::{Intelligence, ListInfo};
 
 /// A list that cannot be used.

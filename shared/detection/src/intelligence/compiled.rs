@@ -9,12 +9,13 @@
 use thiserror::Error;
 
 use super::ListInfo;
-use super::table::{ENTRIES_MAX, Entry, Input, Table, write_count};
+use super::input::{Input, write_count};
+use super::table::{ENTRIES_MAX, Entry, Table};
 
 /// As PNG's: a transfer that mends line ends, or strips the eighth bit, is noticed.
 const MAGIC: [u8; 8] = *b"\x89CWI\r\n\x1a\n";
 /// The version of the format. One that is not known is refused.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Where the checksummed part begins, with the file's own length.
 const CHECKED_FROM: usize = 16;
 
@@ -143,8 +144,8 @@ mod tests {
             assert!(why(bytes).starts_with("it is no compiled intelligence"), "{bytes:?}");
         }
         let mut newer = good.clone();
-        newer[8] = 2;
-        assert!(why(&newer).starts_with("its format is version 2, and version 1 is read"));
+        newer[8] = 3;
+        assert!(why(&newer).starts_with("its format is version 3, and version 2 is read"));
         let cut = good.len() - 1;
         assert_eq!(
             why(&good[..cut]),

@@ -6,12 +6,16 @@
 //! known is said to be unknown, and that only public addresses are ever looked up. Does no I/O, and
 //! must not know what a hit is worth.
 
+mod address;
 mod block;
+mod buckets;
 mod builder;
 mod category;
+mod chain;
 mod compiled;
 pub(crate) mod country;
 mod database;
+mod input;
 mod json;
 mod layout;
 mod list;
@@ -19,7 +23,6 @@ mod network;
 mod published;
 mod table;
 
-use std::cmp::Reverse;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -29,6 +32,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::block::prefix as parse_prefix;
 pub use self::builder::{Builder, ListError};
 pub use self::category::{Category, UnknownCategory};
+use self::chain::{Chain, Link};
 use self::compiled::Compiled;
 pub use self::compiled::CompiledError;
 use self::country::Countries;
@@ -37,7 +41,6 @@ pub use self::database::DatabaseError;
 pub use self::list::{ListFault, RefusedLine};
 pub use self::network::AutonomousSystem;
 use self::network::Networks;
-use self::table::{Around, Entry};
 use crate::activity::Cloud;
 use crate::source::LedgerKey;
 
@@ -113,74 +116,73 @@ impl Intelligence {
     /// keys. A key of IPv6 is its /64, and is named when any prefix overlaps it.
     pub fn hits(&self, key: &LedgerKey) -> impl Iterator<Item = Hit<'_>> {
         let (mut first, mut others): (Option<u16>, Vec<u16>) = (None, Vec::new());
-        self.sorted_overlaps(key).filter_map(move |it| {
-            let list = it.list();
+        let key = Key::of(key);
+        self.chain(key).filter_map(move |(link, place)| {
             match first {
-                None => first = Some(list),
-                Some(first) if first == list || others.contains(&list) => return None,
-                Some(_) => others.push(list),
+                None => first = Some(link.list),
+                Some(first) if first == link.list || others.contains(&link.list) => return None,
+                Some(_) => others.push(link.list),
             }
-            it.hit(self.lists())
+            self.hit(key, link, place)
         })
     }
 
     /// All prefixes that hold an address, or another of its /64, the longest first.
     pub fn named(&self, ip: IpAddr) -> Vec<Hit<'_>> {
-        let key = LedgerKey::of_public(ip.to_canonical());
-        self.sorted_overlaps(&key).filter_map(|it| it.hit(self.lists())).collect()
+        let key = Key::of(&LedgerKey::of_public(ip.to_canonical()));
+        self.chain(key).filter_map(|(link, place)| self.hit(key, link, place)).collect()
     }
 
     /// Whether any list names a key.
     #[inline]
     pub fn is_listed(&self, key: &LedgerKey) -> bool {
         let Compiled { bytes, v4, v6, .. } = &self.compiled;
-        match key {
-            LedgerKey::V4(ip) => v4.holds(bytes, ip.to_bits(), ip.to_bits()),
-            LedgerKey::V6Net(upper) => {
-                let (first, last) = net(*upper);
-                v6.holds(bytes, first, last)
-            }
-            LedgerKey::Private { .. } | LedgerKey::Unrecognized(_) => false,
+        match Key::of(key) {
+            Key::V4(bits) => v4.holds(bytes, bits),
+            Key::V6(upper) => v6.holds(bytes, upper),
+            Key::None => false,
         }
     }
 
-    /// What lists say of a key, in no order and as often as they say it.
+    /// What lists say of a key, as often as they say it.
     pub(crate) fn categories(&self, key: &LedgerKey) -> impl Iterator<Item = Category> {
-        self.overlaps(key).filter_map(|it| Some(it.hit(self.lists())?.category))
+        self.chain(Key::of(key)).filter_map(|(link, _)| {
+            self.lists().get(usize::from(link.list))?.category.at_level(link.level.map(u32::from))
+        })
     }
 
-    /// The entries that overlap a key, the longest prefix first.
-    fn sorted_overlaps(&self, key: &LedgerKey) -> impl Iterator<Item = Overlap> {
-        let overlaps = self.overlaps(key);
-        let is_crowded = matches!(&overlaps, Overlaps::V6(around) if around.is_crowded());
-        let (mut sorted, mut rest) = (Vec::new(), overlaps);
-        if is_crowded {
-            sorted.extend(std::mem::replace(&mut rest, Overlaps::None));
-            sorted.sort_by_key(|it: &Overlap| (Reverse(it.length()), it.list()));
-        }
-        sorted.into_iter().chain(rest)
-    }
-
-    /// The same, in the order they lie in.
+    /// What holds a key, the longest prefix first.
     #[inline]
-    fn overlaps(&self, key: &LedgerKey) -> Overlaps<'_> {
+    fn chain(&self, key: Key) -> Chain<'_> {
         let Compiled { bytes, v4, v6, .. } = &self.compiled;
         match key {
-            LedgerKey::V4(ip) => Overlaps::V4(v4.around(bytes, ip.to_bits(), ip.to_bits())),
-            LedgerKey::V6Net(upper) => {
-                let (first, last) = net(*upper);
-                Overlaps::V6(v6.around(bytes, first, last))
-            }
-            LedgerKey::Private { .. } | LedgerKey::Unrecognized(_) => Overlaps::None,
+            Key::V4(bits) => v4.around(bytes, bits),
+            Key::V6(upper) => v6.around(bytes, upper),
+            Key::None => Chain::default(),
         }
+    }
+
+    #[inline]
+    fn hit(&self, key: Key, link: Link, place: usize) -> Option<Hit<'_>> {
+        let Compiled { bytes, v4, v6, lists } = &self.compiled;
+        let length = link.length;
+        let prefix = match key {
+            Key::V4(bits) => block::v4_prefix(v4.start(bytes, bits, length, place), length),
+            Key::V6(upper) => block::v6_prefix(v6.start(bytes, upper, length, place), length),
+            Key::None => return None,
+        };
+        let list = lists.get(usize::from(link.list))?;
+        let level = link.level.map(u32::from);
+        let category = list.category.at_level(level)?;
+        Some(Hit { list, category, level, prefix })
     }
 
     /// Every prefix of every list, with its list.
     pub(crate) fn prefixes(&self) -> impl Iterator<Item = (&ListInfo, IpNet)> {
         let Compiled { bytes, v4, v6, lists } = &self.compiled;
-        let all = v4.entries(bytes).map(Overlap::V4);
-        let all = all.chain(v6.entries(bytes).map(Overlap::V6));
-        all.filter_map(|it| it.hit(lists)).map(|hit| (hit.list, hit.prefix))
+        let v4 = v4.entries(bytes).map(|it| (it.list, block::v4_prefix(it.start, it.length)));
+        let v6 = v6.entries(bytes).map(|it| (it.list, block::v6_prefix(it.start, it.length)));
+        v4.chain(v6).filter_map(|(list, prefix)| Some((lists.get(usize::from(list))?, prefix)))
     }
 
     /// The country a public key lies in, where it is known.
@@ -221,67 +223,22 @@ impl fmt::Debug for Intelligence {
     }
 }
 
-/// The first and the last address of a /64.
-fn net(upper: u64) -> (u128, u128) {
-    let first = u128::from(upper) << 64;
-    (first, first | u128::from(u64::MAX))
-}
-
-/// The entries that overlap a key.
-enum Overlaps<'a> {
+/// What is looked up of a key.
+#[derive(Clone, Copy)]
+enum Key {
     None,
-    V4(Around<'a, u32>),
-    V6(Around<'a, u128>),
+    V4(u32),
+    V6(u64),
 }
 
-impl Iterator for Overlaps<'_> {
-    type Item = Overlap;
-
+impl Key {
     #[inline]
-    fn next(&mut self) -> Option<Overlap> {
-        match self {
-            Self::None => None,
-            Self::V4(around) => around.next().map(Overlap::V4),
-            Self::V6(around) => around.next().map(Overlap::V6),
+    fn of(key: &LedgerKey) -> Self {
+        match key {
+            LedgerKey::V4(ip) => Self::V4(ip.to_bits()),
+            LedgerKey::V6Net(upper) => Self::V6(*upper),
+            LedgerKey::Private { .. } | LedgerKey::Unrecognized(_) => Self::None,
         }
-    }
-}
-
-/// An entry of either family.
-enum Overlap {
-    V4(Entry<u32>),
-    V6(Entry<u128>),
-}
-
-impl Overlap {
-    fn length(&self) -> u8 {
-        match self {
-            Self::V4(entry) => entry.length,
-            Self::V6(entry) => entry.length,
-        }
-    }
-
-    fn list(&self) -> u16 {
-        match self {
-            Self::V4(entry) => entry.list,
-            Self::V6(entry) => entry.list,
-        }
-    }
-
-    #[inline]
-    fn hit<'a>(&self, lists: &'a [ListInfo]) -> Option<Hit<'a>> {
-        let (level, prefix) = match *self {
-            Self::V4(Entry { start, length, level, .. }) => {
-                (level, block::v4_prefix(start, length))
-            }
-            Self::V6(Entry { start, length, level, .. }) => {
-                (level, block::v6_prefix(start, length))
-            }
-        };
-        let list = lists.get(usize::from(self.list()))?;
-        let level = level.map(u32::from);
-        let category = list.category.at_level(level)?;
-        Some(Hit { list, category, level, prefix })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::super::chain::LEVEL_MAX;
 use super::*;
 
 /// Starts crowd around few places, ends of the space among them, so that prefixes nest, touch
@@ -38,13 +39,21 @@ fn v6_entry() -> impl Strategy<Value = Entry<u128>> {
     })
 }
 
+type Found<A> = Vec<(A, u8, u16, Option<u8>)>;
+
 /// What the table must answer, in any order.
-fn scan<A: Address>(entries: &[Entry<A>], first: A, last: A) -> Vec<(A, u8, u16, Option<u8>)> {
-    let mut found: Vec<_> = entries
-        .iter()
-        .filter(|it| it.start <= last && it.start.last(it.length) >= first)
-        .map(|it| (it.start, it.length, it.list, Reverse(it.level)))
-        .collect();
+fn scan<A: Address>(entries: &[Entry<A>], key: A::Key) -> Found<A> {
+    let is_around = |it: &&Entry<A>| {
+        let (first, last) = A::bounds(it.start.parted().0, it.length);
+        first <= key && key <= last
+    };
+    distinct(entries.iter().filter(is_around))
+}
+
+/// Each prefix of a list once, with its highest level.
+fn distinct<'a, A: Address + 'a>(entries: impl Iterator<Item = &'a Entry<A>>) -> Found<A> {
+    let mut found: Vec<_> =
+        entries.map(|it| (it.start, it.length, it.list, Reverse(it.level))).collect();
     found.sort_unstable();
     found.dedup_by_key(|it| (it.0, it.1, it.2));
     found.into_iter().map(|(start, length, list, level)| (start, length, list, level.0)).collect()
@@ -56,19 +65,40 @@ fn written<A: Address>(entries: &[Entry<A>]) -> (Table<A>, Vec<u8>) {
     (Table::find(&mut Input::new(&bytes, 3)).expect("it was written"), bytes)
 }
 
-fn answer<A: Address>(
-    (table, bytes): &(Table<A>, Vec<u8>),
-    first: A,
-    last: A,
-) -> Vec<(A, u8, u16, Option<u8>)> {
-    let around = table.around(bytes, first, last);
-    assert_eq!(table.holds(bytes, first, last), around.clone().next().is_some());
-    let mut found: Vec<_> = around.map(|it| (it.start, it.length, it.list, it.level)).collect();
-    if first == last {
-        assert!(found.is_sorted_by_key(|it| (Reverse(it.1), it.2)));
-    }
+fn answer<A: Address>((table, bytes): &(Table<A>, Vec<u8>), key: A::Key) -> Found<A> {
+    let around = table.around(bytes, key);
+    assert_eq!(table.holds(bytes, key), around.clone().next().is_some());
+    let found = around.map(|(it, place)| {
+        (table.start(bytes, key, it.length, place), it.length, it.list, it.level)
+    });
+    let mut found: Vec<_> = found.collect();
+    assert!(found.is_sorted_by_key(|it| (Reverse(it.1), it.2)));
     found.sort_unstable();
     found
+}
+
+/// Ends of what the entries hold and their neighbors are asked for, of which IPv6 is asked by /64.
+fn check<A: Address + std::fmt::Debug>(
+    entries: &[Entry<A>],
+    others: &[A::Key],
+    step: impl Fn(A::Key) -> [A::Key; 2],
+) {
+    let table = written(entries);
+    let ends = entries.iter().flat_map(|it| {
+        let (first, last) = A::bounds(it.start.parted().0, it.length);
+        [first, last]
+    });
+    for end in ends.chain(others.iter().copied()) {
+        let [before, after] = step(end);
+        for key in [before, end, after] {
+            assert_eq!(answer(&table, key), scan(entries, key));
+        }
+    }
+    let (table, bytes) = table;
+    let mut all: Vec<_> =
+        table.entries(&bytes).map(|it| (it.start, it.length, it.list, it.level)).collect();
+    all.sort_unstable();
+    assert_eq!(all, distinct(entries.iter()));
 }
 
 proptest! {
@@ -77,26 +107,12 @@ proptest! {
         v4 in proptest::collection::vec(v4_entry(), 0..60),
         v6 in proptest::collection::vec(v6_entry(), 0..60),
         random4 in any::<u32>(),
-        random6 in any::<u128>(),
+        random6 in any::<u64>(),
     ) {
-        let table = written(&v4);
-        let edges = v4.iter().flat_map(|it| {
-            let last = it.start.last(it.length);
-            [it.start.wrapping_sub(1), it.start, it.start | 1, last, last.wrapping_add(1)]
-        });
-        for address in edges.chain([0, u32::MAX, random4]) {
-            prop_assert_eq!(answer(&table, address, address), scan(&v4, address, address));
-        }
-        let table = written(&v6);
-        let edges = v6.iter().flat_map(|it| {
-            let last = it.start.last(it.length);
-            [it.start.wrapping_sub(1), it.start, it.start | 1, last, last.wrapping_add(1)]
-        });
-        for address in edges.chain([0, u128::MAX, random6]) {
-            prop_assert_eq!(answer(&table, address, address), scan(&v6, address, address));
-            let (first, last) = (address >> 64 << 64, address | u128::from(u64::MAX));
-            prop_assert_eq!(answer(&table, first, last), scan(&v6, first, last));
-        }
+        let step = |key: u32| [key.wrapping_sub(1), key.wrapping_add(1)];
+        check(&v4, &[0, u32::MAX, random4], step);
+        let step = |key: u64| [key.wrapping_sub(1), key.wrapping_add(1)];
+        check(&v6, &[0, u64::MAX, random6], step);
     }
 
     #[test]
@@ -111,9 +127,38 @@ proptest! {
             bytes[at] = byte;
         }
         if let Some(table) = Table::<u32>::find(&mut Input::new(&bytes, 3)) {
-            let around = table.around(&bytes, address, address);
-            prop_assert!(around.count() <= table.len());
-            prop_assert_eq!(table.entries(&bytes).count(), table.len());
+            prop_assert!(table.around(&bytes, address).count() <= bytes.len());
+            prop_assert!(table.entries(&bytes).count() <= table.len());
         }
+    }
+}
+
+proptest! {
+    // Each case asks for some hundred keys.
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Where many crowd into one bucket, and elsewhere few lie in each.
+    #[test]
+    fn equals_a_naive_scan_of_crowds(
+        crowd in any::<u32>(),
+        near in proptest::collection::vec((0_u32..512, 24_u8..=32, 0_u16..3), 100..200),
+        far in proptest::collection::vec((any::<u32>(), 8_u8..=32, 0_u16..3), 0..20),
+    ) {
+        let near = near.into_iter().map(|(at, length, list)| (crowd.wrapping_add(at), length, list));
+        let entry = |(at, length, list)| {
+            Entry { start: u32::bounds(at, length).0, length, list, level: None }
+        };
+        let v4: Vec<_> = near.chain(far).map(entry).collect();
+        let step = |key: u32| [key.wrapping_sub(1), key.wrapping_add(1)];
+        check(&v4, &[0, u32::MAX, crowd], step);
+        let wide = |it: &Entry<u32>| Entry {
+            start: u128::from(it.start) << 90,
+            length: it.length + 6,
+            list: it.list,
+            level: None,
+        };
+        let v6: Vec<_> = v4.iter().map(wide).collect();
+        let step = |key: u64| [key.wrapping_sub(1), key.wrapping_add(1)];
+        check(&v6, &[0, u64::MAX, u64::from(crowd) << 26], step);
     }
 }

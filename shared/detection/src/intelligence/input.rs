@@ -1,0 +1,38 @@
+//! The numbers of a compiled file: read without ever reaching past its end, and written.
+
+use std::ops::Range;
+
+/// Bytes yet to be read.
+pub(super) struct Input<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Input<'a> {
+    /// Begins at a place.
+    pub(super) fn new(bytes: &'a [u8], at: usize) -> Self {
+        Self { bytes, at }
+    }
+
+    /// The next few bytes.
+    pub(super) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let range = self.skip(N)?;
+        self.bytes.get(range)?.try_into().ok()
+    }
+
+    /// Where the next bytes are.
+    pub(super) fn skip(&mut self, count: usize) -> Option<Range<usize>> {
+        let end = self.at.checked_add(count).filter(|end| *end <= self.bytes.len())?;
+        Some(std::mem::replace(&mut self.at, end)..end)
+    }
+
+    /// A count of what follows.
+    pub(super) fn count(&mut self) -> Option<usize> {
+        usize::try_from(u32::from_le_bytes(self.take()?)).ok()
+    }
+}
+
+/// Writes what [`Input::count`] reads.
+pub(super) fn write_count(count: usize, out: &mut Vec<u8>) {
+    out.extend_from_slice(&u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
+}
