@@ -116,7 +116,7 @@ impl Intelligence {
     /// keys. A key of IPv6 is its /64, and is named when any prefix overlaps it.
     pub fn hits(&self, key: &LedgerKey) -> impl Iterator<Item = Hit<'_>> {
         let (mut first, mut others): (Option<u16>, Vec<u16>) = (None, Vec::new());
-        let key = Key::of(key);
+        let key = Lookup::of(key);
         self.chain(key).filter_map(move |(link, place)| {
             match first {
                 None => first = Some(link.list),
@@ -129,7 +129,7 @@ impl Intelligence {
 
     /// All prefixes that hold an address, or another of its /64, the longest first.
     pub fn named(&self, ip: IpAddr) -> Vec<Hit<'_>> {
-        let key = Key::of(&LedgerKey::of_public(ip.to_canonical()));
+        let key = Lookup::of(&LedgerKey::of_public(ip.to_canonical()));
         self.chain(key).filter_map(|(link, place)| self.hit(key, link, place)).collect()
     }
 
@@ -137,39 +137,39 @@ impl Intelligence {
     #[inline]
     pub fn is_listed(&self, key: &LedgerKey) -> bool {
         let Compiled { bytes, v4, v6, .. } = &self.compiled;
-        match Key::of(key) {
-            Key::V4(bits) => v4.holds(bytes, bits),
-            Key::V6(upper) => v6.holds(bytes, upper),
-            Key::None => false,
+        match Lookup::of(key) {
+            Lookup::V4(bits) => v4.holds(bytes, bits),
+            Lookup::V6(upper) => v6.holds(bytes, upper),
+            Lookup::None => false,
         }
     }
 
     /// What lists say of a key, as often as they say it.
     pub(crate) fn categories(&self, key: &LedgerKey) -> impl Iterator<Item = Category> {
-        self.chain(Key::of(key)).filter_map(|(link, _)| {
+        self.chain(Lookup::of(key)).filter_map(|(link, _)| {
             self.lists().get(usize::from(link.list))?.category.at_level(link.level.map(u32::from))
         })
     }
 
     /// What holds a key, the longest prefix first.
     #[inline]
-    fn chain(&self, key: Key) -> Chain<'_> {
+    fn chain(&self, key: Lookup) -> Chain<'_> {
         let Compiled { bytes, v4, v6, .. } = &self.compiled;
         match key {
-            Key::V4(bits) => v4.around(bytes, bits),
-            Key::V6(upper) => v6.around(bytes, upper),
-            Key::None => Chain::default(),
+            Lookup::V4(bits) => v4.around(bytes, bits),
+            Lookup::V6(upper) => v6.around(bytes, upper),
+            Lookup::None => Chain::default(),
         }
     }
 
     #[inline]
-    fn hit(&self, key: Key, link: Link, place: usize) -> Option<Hit<'_>> {
+    fn hit(&self, key: Lookup, link: Link, place: usize) -> Option<Hit<'_>> {
         let Compiled { bytes, v4, v6, lists } = &self.compiled;
         let length = link.length;
         let prefix = match key {
-            Key::V4(bits) => block::v4_prefix(v4.start(bytes, bits, length, place), length),
-            Key::V6(upper) => block::v6_prefix(v6.start(bytes, upper, length, place), length),
-            Key::None => return None,
+            Lookup::V4(bits) => block::v4_prefix(v4.start(bytes, bits, length, place), length),
+            Lookup::V6(upper) => block::v6_prefix(v6.start(bytes, upper, length, place), length),
+            Lookup::None => return None,
         };
         let list = lists.get(usize::from(link.list))?;
         let level = link.level.map(u32::from);
@@ -225,13 +225,13 @@ impl fmt::Debug for Intelligence {
 
 /// What is looked up of a key.
 #[derive(Clone, Copy)]
-enum Key {
+enum Lookup {
     None,
     V4(u32),
     V6(u64),
 }
 
-impl Key {
+impl Lookup {
     #[inline]
     fn of(key: &LedgerKey) -> Self {
         match key {
