@@ -2,8 +2,8 @@
 //!
 //! All prefixes around an address share its first bits, so their lengths say which they are. A link
 //! is what one list says of a prefix of some length, and the number of the link around it. Chains
-//! that say the same are written once, and share what is around them: of real lists a few thousand
-//! links tell everything, and stay in a processor's cache. Promises that no bytes make a walk panic
+//! that say the same are written once, and share what is around them, so that few links tell much
+//! and are often at hand. Promises that no bytes make a walk panic
 //! or run for ever, and must not know what a list is.
 
 use std::collections::HashMap;

@@ -1,13 +1,13 @@
 //! The prefixes of one address family as they lie in a compiled file: from an address to every
-//! entry that holds it, of which one read alone waits for memory.
+//! entry that holds it, in which one read alone is of what is large.
 //!
 //! An entry is one prefix of one list. Entries are sorted by their first address, wider ones first.
 //! Prefixes nest or are disjoint, so whatever holds an address is the last entry that begins at or
 //! before it, or around that one; the entry names the [`Chain`] of these. Eight entries are a block,
 //! and the first key of each is its fence. [`Buckets`] say at which fence the search begins, and so
-//! few fences lie in a bucket that a search takes no turn which depends on what it reads: a processor
-//! asks for the next address while it waits for this one's block. Promises that no bytes make it
-//! panic or run for ever, and must not know what a list is.
+//! few fences lie in a bucket that a search seldom takes a turn which depends on what it reads: a
+//! processor asks for the next address while it waits for this one's block. Promises that no bytes
+//! make it panic or run for ever, and must not know what a list is.
 
 use std::cmp::Reverse;
 use std::ops::Range;
