@@ -7,6 +7,7 @@
 
 mod address;
 mod body;
+pub mod egress;
 mod fetch;
 mod refresh;
 mod status;

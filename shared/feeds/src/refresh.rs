@@ -19,6 +19,7 @@ use callerwatch_detection::timestamp::Timestamp;
 use futures_util::stream::{self, StreamExt};
 use tokio::time::sleep;
 
+use crate::egress::Learned;
 use crate::fetch::{Answer, FetchFault, Fetcher, Version};
 use crate::status::{STATUS, Status};
 use crate::store::{Store, Unread};
@@ -100,7 +101,7 @@ pub struct Refreshed {
 }
 
 /// Asks for the feeds of a policy. `known` says what is the user's own and what is the clouds',
-/// besides the feeds themselves; `is_forced` asks for feeds that are not due too.
+/// besides the feeds themselves and what accounts told; `is_forced` asks for feeds that are not due too.
 ///
 /// # Errors
 ///
@@ -118,6 +119,7 @@ pub async fn refresh<S: Store + Sync>(
     let before = Status::parse(&told);
     let mut status = before.clone();
     status.retain(feeds);
+    let own = Learned::read(store).await?;
     let mut copies = Copies::default();
     for feed in feeds {
         copies.last.insert(&feed.name, store.read(&copy_of(&feed.name)).await?);
@@ -134,7 +136,7 @@ pub async fn refresh<S: Store + Sync>(
         let outcome = take(feed, answers.remove(&feed.name), &judge, &mut copies, &mut status, now);
         outcomes.insert(&feed.name, outcome);
     }
-    judge = judge.knowing(&compile(&first, &copies, &mut status, now));
+    judge = judge.knowing(&compile(&own, &first, &copies, &mut status, now));
     for feed in &then {
         let outcome = take(feed, answers.remove(&feed.name), &judge, &mut copies, &mut status, now);
         outcomes.insert(&feed.name, outcome);
@@ -146,7 +148,7 @@ pub async fn refresh<S: Store + Sync>(
         store.write(STATUS, status.to_text().into()).await?;
     }
     let all: Vec<&Feed> = feeds.iter().collect();
-    let intelligence = compile(&all, &copies, &mut status, now);
+    let intelligence = compile(&own, &all, &copies, &mut status, now);
     let replaced = publish(feeds, &intelligence, &copies, store).await?;
     let reports = feeds.iter().map(|feed| Report {
         outcome: outcomes.remove(&feed.name).unwrap_or(Outcome::NotDue),
@@ -263,9 +265,10 @@ fn take<'a>(
     Outcome::New
 }
 
-/// The lists of feeds, as of when their copies were made. A copy that cannot be used was not written
-/// here, and is passed over.
+/// The lists of feeds, as of when their copies were made, and what accounts told. A copy that cannot be
+/// used was not written here, and is passed over.
 fn compile(
+    own: &Learned,
     feeds: &[&Feed],
     copies: &Copies<'_>,
     status: &mut Status,
@@ -276,20 +279,15 @@ fn compile(
         let (Content::List(category), Some(copy)) = (feed.content, copies.of(feed)) else {
             continue;
         };
-        let column = feed.column.as_deref();
-        let alone = Intelligence::builder();
-        if alone.list_with_column(&feed.name, category, copy, column).is_err() {
-            continue;
-        }
-        let taken = std::mem::take(&mut builder);
-        if let Ok(with_list) = taken.list_with_column(&feed.name, category, copy, column) {
+        if builder.add_list(&feed.name, category, copy, feed.column.as_deref()).is_ok() {
             let millis = status.of(feed, now).copied.unwrap_or_default();
             builder = match u64::try_from(millis / 1000) {
-                Ok(0) | Err(_) => with_list,
-                Ok(secs) => with_list.dated(secs),
+                Ok(0) | Err(_) => builder,
+                Ok(secs) => builder.dated(secs),
             };
         }
     }
+    builder = own.add_to(builder);
     builder.build()
 }
 

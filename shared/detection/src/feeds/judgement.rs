@@ -4,6 +4,7 @@
 //! excuse it, and must not fall silent unnoticed. Promises a reason for each refusal. Must not know
 //! how copies are fetched and kept.
 
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use ipnet::IpNet;
@@ -86,6 +87,11 @@ const NOT_OF_THE_INTERNET: [&str; 12] = [
 ];
 static SPECIAL: LazyLock<Ranges> =
     LazyLock::new(|| Ranges::of(NOT_OF_THE_INTERNET.iter().filter_map(|it| it.parse().ok())));
+
+/// Whether somebody on the Internet may have an address.
+pub fn is_of_the_internet(ip: IpAddr) -> bool {
+    !SPECIAL.overlap(ip.into())
+}
 
 /// Judges copies, by what is the user's own and what is the clouds'.
 #[derive(Debug)]

@@ -10,12 +10,14 @@ mod shipped;
 
 use std::fmt;
 
-pub use self::judgement::{Judge, Refusal};
+pub use self::judgement::{Judge, Refusal, is_of_the_internet};
 pub use self::shipped::{SHIPPED, ShippedFeed};
 use crate::intelligence::Category;
 
 /// The compiled lists, among the files that are made of feeds.
 pub const LISTS: &str = "current.cwi";
+/// The list of the user's own addresses, as accounts of AWS tell them: what no feed may be called.
+pub const EGRESS: &str = "egress";
 /// The database of countries in use; empty where there is none.
 pub const COUNTRIES: &str = "countries.mmdb";
 /// The database of networks in use; empty where there is none.

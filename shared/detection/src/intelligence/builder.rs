@@ -72,6 +72,22 @@ impl Builder {
         bytes: &[u8],
         column: Option<&str>,
     ) -> Result<Self, ListError> {
+        self.add_list(name, category, bytes, column)?;
+        Ok(self)
+    }
+
+    /// The same in place: a list that cannot be used changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such column, or not one address in it.
+    pub fn add_list(
+        &mut self,
+        name: impl Into<String>,
+        category: Category,
+        bytes: &[u8],
+        column: Option<&str>,
+    ) -> Result<(), ListError> {
         let name = name.into();
         let list = match list::parse(bytes, column) {
             Ok(list) => list,
@@ -110,7 +126,26 @@ impl Builder {
             too_wide: list.too_wide,
             refusals: list.refusals,
         });
-        Ok(self)
+        Ok(())
+    }
+
+    /// Drops the lists of a name.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.part();
+        let mut numbers = 0..;
+        let lists = std::mem::take(&mut self.lists).into_iter().map(|list| {
+            let number = if list.name == name { None } else { numbers.next() };
+            (number, list)
+        });
+        let (numbers, lists): (Vec<Option<u16>>, Vec<ListInfo>) = lists.unzip();
+        let number_of = |list: u16| numbers.get(usize::from(list)).copied().flatten();
+        let v4 = self.v4.into_iter();
+        self.v4 = v4.filter_map(|it| Some(Entry { list: number_of(it.list)?, ..it })).collect();
+        let v6 = self.v6.into_iter();
+        self.v6 = v6.filter_map(|it| Some(Entry { list: number_of(it.list)?, ..it })).collect();
+        self.lists = lists.into_iter().filter(|list| list.name != name).collect();
+        self
     }
 
     /// Says as of when the list added last is, in seconds since 1970, unless it says so itself.

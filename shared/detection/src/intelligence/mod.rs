@@ -332,6 +332,23 @@ mod tests {
     }
 
     #[test]
+    fn a_list_is_dropped() {
+        let without = |it: &Intelligence, name| {
+            let builder = Intelligence::builder().compiled(it.as_bytes()).unwrap();
+            builder.without(name).build()
+        };
+        let left = without(&sample(), "vpn");
+        let names = |it: &Intelligence, text: &str| {
+            let named = it.named(text.parse().unwrap());
+            named.iter().map(|hit| hit.list.name.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&left, "203.0.113.5"), ["ipsum", "own"]);
+        assert_eq!(names(&left, "203.0.113.9"), [""; 0]);
+        assert_eq!(names(&left, "2001:db8::7"), ["own"]);
+        assert_eq!(without(&sample(), "none").as_bytes(), sample().as_bytes());
+    }
+
+    #[test]
     fn dates_of_lists() {
         let lists = Intelligence::builder().list("a", Category::Tor, b"203.0.113.7\n").unwrap();
         let lists = lists.dated(7).list("b", Category::Tor, b"203.0.113.7\n").unwrap();

@@ -8,7 +8,7 @@ use toml::de::DeTable;
 use super::Policy;
 use super::fields::{Fields, Key, Value, shown};
 use super::read::{named, unknown};
-use crate::feeds::{Content, Feed, Location, SHIPPED, ShippedFeed};
+use crate::feeds::{Content, EGRESS, Feed, Location, SHIPPED, ShippedFeed};
 use crate::intelligence::Category;
 
 const FEEDS_MAX: usize = 200;
@@ -48,6 +48,12 @@ pub(super) fn feeds(policy: &mut Policy, fields: &mut Fields, value: &Value<'_>)
         if !is_name(name) {
             let rule = "a feed is named with lower-case letters, digits and hyphens";
             fields.fault(&key.span(), format!("{}: {rule}, at most {NAME_MAX_BYTES}", shown(name)));
+            continue;
+        }
+        if name == EGRESS {
+            let message =
+                format!("`{EGRESS}` is what accounts are learned to have: choose another name");
+            fields.fault(&key.span(), message);
             continue;
         }
         let Some(table) = fields.section(&format!("feeds.{name}"), value) else { continue };
@@ -255,6 +261,10 @@ mod tests {
             (
                 "[feeds.\"../x\"]",
                 "1: `../x`: a feed is named with lower-case letters, digits and hyphens, at most 64".to_owned(),
+            ),
+            (
+                "[feeds.egress]\npath = \"a\"\ncategory = \"tor\"",
+                "1: `egress` is what accounts are learned to have: choose another name".to_owned(),
             ),
             ("[feeds.ipsun]\nenabled = false", "1: [feeds.ipsun]: no feed that ships is called so; did you mean `ipsum`?".to_owned()),
             ("[feeds.quite-another]\nenabled = false", "1: [feeds.quite-another] needs `url`".to_owned()),

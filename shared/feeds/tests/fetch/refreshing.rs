@@ -17,7 +17,7 @@ use crate::server::Server;
 
 /// A store in memory, which fails when it is told to.
 #[derive(Default)]
-struct Memory {
+pub(crate) struct Memory {
     files: Mutex<BTreeMap<String, Bytes>>,
     writes: Mutex<Vec<String>>,
     is_broken: Mutex<bool>,
@@ -33,7 +33,7 @@ impl Memory {
     }
 
     /// The lists in use, as whoever judges calls reads them.
-    fn in_use(&self) -> String {
+    pub(crate) fn in_use(&self) -> String {
         let bytes = self.files.lock().unwrap().get(LISTS).cloned().unwrap();
         let lists = Intelligence::load(bytes).unwrap();
         let told = lists.lists().iter().map(|list| format!("{} {}", list.name, list.prefixes));
@@ -63,7 +63,7 @@ impl Store for Memory {
 }
 
 /// Feeds by name, category and path, asked for every hour; 203.0.113.240/28 is an office's.
-fn policy(server: &Server, feeds: &[(&str, &str, String)]) -> Policy {
+pub(crate) fn policy(server: &Server, feeds: &[(&str, &str, String)]) -> Policy {
     let mut text = "[feeds]\nshipped = false\n".to_owned();
     for (name, category, path) in feeds {
         let url = server.url(path);
@@ -77,24 +77,24 @@ fn policy(server: &Server, feeds: &[(&str, &str, String)]) -> Policy {
     Policy::parse(&text).unwrap()
 }
 
-fn at(minutes: i64) -> Timestamp {
+pub(crate) fn at(minutes: i64) -> Timestamp {
     Timestamp::from_millis(1_772_443_500_000).unwrap().plus_secs(minutes * 60)
 }
 
-struct Test {
-    server: Server,
-    fetcher: Fetcher,
-    store: Memory,
+pub(crate) struct Test {
+    pub(crate) server: Server,
+    pub(crate) fetcher: Fetcher,
+    pub(crate) store: Memory,
 }
 
 impl Test {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let server = Server::start().await;
         let fetcher = server.fetcher(Reach::InternetAndLoopback);
         Self { server, fetcher, store: Memory::default() }
     }
 
-    async fn refresh(&self, policy: &Policy, minutes: i64) -> Refreshed {
+    pub(crate) async fn refresh(&self, policy: &Policy, minutes: i64) -> Refreshed {
         let known = Intelligence::default();
         let done = refresh(policy, &known, &self.store, &self.fetcher, at(minutes), false).await;
         done.unwrap()
@@ -102,7 +102,7 @@ impl Test {
 }
 
 /// What came of each feed, in a line each.
-fn told(refreshed: &Refreshed) -> Vec<String> {
+pub(crate) fn told(refreshed: &Refreshed) -> Vec<String> {
     let line = |report: &callerwatch_feeds::Report| {
         let (name, minutes) = (&report.feed.name, report.age_secs / 60);
         let use_of = if report.is_in_use { "" } else { ", not in use" };
