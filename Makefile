@@ -38,7 +38,7 @@ build: rust ## Build target/release/callerwatch.
 # The tests of the command build it with other features, so what is deployed comes after them.
 test: rust venv ## All tests, those of a deployment to a local emulator too.
 	MINISTACK='$(CURDIR)/$(VENV)/ministack' cargo test --workspace --all-features
-	$(MAKE) dev-bootstrap
+	$(MAKE) dev-bootstrap DEV='--workspace --bins --tests'
 	$(MAKE) package ARCH=x86_64
 	$(VENV)/pytest -c tests/pytest.ini $(wildcard tests/infra tests/e2e)
 
@@ -76,9 +76,11 @@ venv: $(PYTHON) $(SAM) $(CHECKOV) ## The tools that packaging and tests use, in 
 fmt: rust ## Format the code.
 	cargo fmt --all
 
-# Unoptimized, for deployments to the emulator; the command beside them, to send events.
+# Unoptimized, for deployments to the emulator; the command beside them, to send events. After tests,
+# with the features that tests have, so that no SDK is built once more.
+DEV := $(FUNCTIONS:%=--package callerwatch-%) --package callerwatch
 dev-bootstrap: rust
-	cargo build $(FUNCTIONS:%=--package callerwatch-%) --package callerwatch --all-features
+	cargo build $(DEV) --all-features
 	$(MAKE) --no-print-directory $(DEV_BOOTSTRAPS)
 
 target/lambda/dev/%/bootstrap: $(TARGET)/debug/bootstrap-%

@@ -83,6 +83,26 @@ pub(crate) enum IntelCommand {
     /// Exit status: 0 when each feed is as it should be, 2 when one was not fetched or refused.
     #[cfg(feature = "fetch")]
     Fetch(FetchOptions),
+    /// Learn the public addresses of your AWS accounts: Elastic IPs, NAT gateways and network
+    /// interfaces.
+    ///
+    /// They are kept as the list `egress` of category own, beside what `callerwatch intel fetch`
+    /// fetched: scans know them from then on, and no feed is believed that accuses them. Region and
+    /// credentials are found where every AWS tool finds them; the account is asked that these are of.
+    /// Name all other accounts at once: what was learned of one that is not named again is dropped.
+    ///
+    /// Exit status: 0 when all of them told, 2 when an account or a region did not; what it told
+    /// before stays.
+    #[cfg(feature = "aws")]
+    LearnEgress(LearnOptions),
+}
+
+#[cfg(feature = "aws")]
+#[derive(Args, Debug)]
+pub(crate) struct LearnOptions {
+    /// A role of another account, to ask it by. May be repeated.
+    #[arg(long = "role-arn", value_name = "ARN", value_parser = role)]
+    pub(crate) role_arns: Vec<String>,
 }
 
 #[cfg(feature = "fetch")]
@@ -215,6 +235,12 @@ impl FromStr for ListOption {
         let category = category.parse().map_err(|unknown| format!("{unknown}"))?;
         Ok(Self { category, column, file: file.into() })
     }
+}
+
+#[cfg(feature = "aws")]
+fn role(text: &str) -> Result<String, String> {
+    let role = callerwatch_adapters::config::role(text).map(String::from);
+    role.ok_or_else(|| "a role is given as arn:aws:iam::ACCOUNT:role/NAME".to_owned())
 }
 
 fn severity(text: &str) -> Result<Severity, String> {

@@ -88,7 +88,7 @@ def test_a_changed_feed_is_alerted_on_by_a_warm_function(deploy: Deploy) -> None
 
 
 def test_a_feed_that_cannot_be_believed_changes_nothing(deploy: Deploy) -> None:
-    deployment = deploy()
+    deployment = deploy(LearnEgress="false")
     deployment.policy(POLICY)
     feed(deployment, KNOWN, "203.0.113.62")
     assert refresh(deployment) == {"ours": "new"}

@@ -21,6 +21,11 @@ def member() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
+def egress() -> dict[str, Any]:
+    return yaml_parse((INFRA / "egress.yaml").read_text())
+
+
+@pytest.fixture(scope="session")
 def emulator():
     with Emulator() as emulator:
         yield emulator

@@ -11,7 +11,7 @@ import yaml
 from emulator import ROOT
 
 INFRA = ROOT / "infra/aws"
-TEMPLATES = ["template.yaml", "member.yaml"]
+TEMPLATES = ["template.yaml", "member.yaml", "egress.yaml"]
 
 
 def run(*command: str, home: pathlib.Path, folder: pathlib.Path = INFRA) -> str:
@@ -69,4 +69,4 @@ def test_checkov(cloud: str, what: str, tmp_path: pathlib.Path) -> None:
     summary = json.loads(told)["summary"]
     assert (summary["failed"], summary["parsing_errors"]) == (0, 0)
     # It read the resources at all.
-    assert summary["resource_count"] > 2
+    assert summary["resource_count"] > 0

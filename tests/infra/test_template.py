@@ -12,6 +12,7 @@ Document = dict[str, Any]
 WHOLE = {
     ("AlertsKey", "Account"): "in the policy of a key, * is that key",
     ("AlertsKey", "Alarms"): "in the policy of a key, * is that key",
+    ("IntelFunctionRole", "OwnAddresses"): "what lists the resources of an account takes none",
 }
 
 
@@ -219,6 +220,13 @@ def test_no_managed_policy(either: Template) -> None:
         assert "Policies" not in function
 
 
+# All that learning an account's own addresses takes.
+LEARNING = [
+    "ec2:DescribeAddresses",
+    "ec2:DescribeNatGateways",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeRegions",
+]
 MAY_DO = {
     # What all of them may.
     "FunctionPolicy": {
@@ -244,6 +252,8 @@ MAY_DO = {
         "PolicyThere": ["s3:ListBucket"],
         "LastGoodPolicy": ["dynamodb:GetItem"],
         "Feeds": ["s3:PutObject"],
+        "OwnAddresses": LEARNING,
+        "AddressesOfOthers": ["sts:AssumeRole"],
     },
     "AzureFunctionRole": {
         "Log": ["logs:CreateLogStream", "logs:PutLogEvents"],
@@ -427,8 +437,8 @@ def test_feeds_are_refreshed_on_a_schedule(template: Template) -> None:
     assert function["Role"] == {"Fn::GetAtt": ["IntelFunctionRole", "Arn"]}
     (event,) = function["Events"].values()
     assert (event["Type"], event["Properties"]) == ("Schedule", {"Schedule": {"Ref": "FeedsSchedule"}})
-    # Feeds have four minutes to answer, and then are compiled.
-    assert function["Timeout"] >= 300
+    # Accounts have two minutes to answer, feeds four, and then they are compiled.
+    assert function["Timeout"] >= 420
     log = of_type(template, "AWS::Logs::LogGroup")["IntelFunctionLog"]
     assert log["LogGroupName"] == {"Fn::Sub": "/aws/lambda/${AWS::StackName}-intel"}
     assert log["RetentionInDays"] == {"Ref": "LogDays"}
@@ -436,6 +446,31 @@ def test_feeds_are_refreshed_on_a_schedule(template: Template) -> None:
     last_good = statement(template, "IntelFunctionRole", "LastGoodPolicy")
     (condition,) = last_good["Condition"].values()
     assert condition == {"dynamodb:LeadingKeys": ["policy"]}
+
+
+def test_own_addresses_are_learned(template: Template) -> None:
+    variables = function_of(template, "IntelFunction")["Environment"]["Variables"]
+    assert variables["CALLERWATCH_LEARN_EGRESS"] == {"Ref": "LearnEgress"}
+    roles = {"Ref": "EgressRoleArns"}
+    assert variables["CALLERWATCH_EGRESS_ROLES"] == {"Fn::Join": [",", roles]}
+    # No role but those that are named.
+    assert statement(template, "IntelFunctionRole", "AddressesOfOthers")["Resource"] == roles
+    parameters = template["Parameters"]
+    assert (parameters["LearnEgress"]["Default"], parameters["EgressRoleArns"]["Default"]) == ("true", "")
+    pattern = re.compile(parameters["EgressRoleArns"]["AllowedPattern"])
+    good = ["", "arn:aws:iam::222222222222:role/callerwatch-egress", "arn:aws-cn:iam::222222222222:role/a/b"]
+    assert all(pattern.search(it) for it in good)
+    bad = ["*", "arn:aws:iam::222222222222:role/*", "arn:aws:iam::*:role/a", "arn:aws:iam::222222222222:user/a"]
+    assert not any(pattern.search(it) for it in bad)
+
+
+def test_what_another_account_lets_be_learned(egress: Template) -> None:
+    (role,) = of_type(egress, "AWS::IAM::Role").values()
+    (policy,) = role["Policies"]
+    (allowed,) = policy["PolicyDocument"]["Statement"]
+    assert (allowed["Effect"], allowed["Action"]) == ("Allow", LEARNING)
+    (trusted,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trusted["Principal"] == {"AWS": {"Ref": "IntelFunctionRoleArn"}}
 
 
 def test_old_feeds_are_told_of(template: Template) -> None:

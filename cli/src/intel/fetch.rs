@@ -1,21 +1,18 @@
 //! `callerwatch intel fetch`: feeds into the folder of fetched files, as the function does it into a
 //! bucket.
 //!
-//! Promises that each file is there whole, or as it was before.
+//! Must not know how files are kept.
 
-use std::fs;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
-use bytes::Bytes;
-use callerwatch_detection::feeds::{Location, SHIPPED};
+use callerwatch_detection::feeds::SHIPPED;
 use callerwatch_detection::intelligence::Intelligence;
 use callerwatch_detection::policy::Policy;
-use callerwatch_detection::timestamp::Timestamp;
-use callerwatch_feeds::{Fetcher, Outcome, Refreshed, Report, Store, Unread, refresh};
+use callerwatch_feeds::{Fetcher, Outcome, Refreshed, Report, refresh};
 
+use super::folder::{Folder, now};
 use crate::EXIT_FAULT;
 use crate::args::FetchOptions;
 use crate::fetched::Fetched;
@@ -69,50 +66,4 @@ fn line(report: &Report, refreshed: &Refreshed) -> String {
     };
     let place = place.map(|place| format!("; {}", plain(&place))).unwrap_or_default();
     format!("{name}: {}{in_use}{place}", plain(&report.outcome.to_string()))
-}
-
-/// A folder as a store of feeds.
-struct Folder {
-    folder: PathBuf,
-    /// Where feeds that are files lie.
-    beside: Option<PathBuf>,
-}
-
-impl Store for Folder {
-    type Error = io::Error;
-
-    async fn read(&self, name: &str) -> Result<Option<Bytes>, io::Error> {
-        match fs::read(self.folder.join(name)) {
-            Ok(bytes) => Ok(Some(bytes.into())),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn write(&self, name: &str, bytes: Bytes) -> Result<(), io::Error> {
-        let path = self.folder.join(name);
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        let part = self.folder.join(format!("{name}.part"));
-        fs::write(&part, bytes)?;
-        fs::rename(&part, &path)
-    }
-
-    async fn fetch(&self, location: &Location) -> Result<Bytes, Unread> {
-        match location {
-            Location::File(path) => {
-                let path = self.beside.clone().unwrap_or_default().join(path);
-                fs::read(path).map(Bytes::from).map_err(|error| Unread(error.into()))
-            }
-            _ => Err(Unread("only a deployed function reads S3".into())),
-        }
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "how old a copy is, depends on when it is asked for")]
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let millis = i64::try_from(since.as_millis()).ok();
-    millis.and_then(Timestamp::from_millis).unwrap_or(Timestamp::MAX)
 }

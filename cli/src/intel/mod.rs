@@ -3,6 +3,10 @@
 mod build;
 #[cfg(feature = "fetch")]
 mod fetch;
+#[cfg(any(feature = "aws", feature = "fetch"))]
+mod folder;
+#[cfg(feature = "aws")]
+mod learn_egress;
 mod lookup;
 mod show;
 
@@ -16,5 +20,7 @@ pub(crate) fn run(command: &IntelCommand) -> anyhow::Result<u8> {
         IntelCommand::Show { file } => show::run(file.as_deref()),
         #[cfg(feature = "fetch")]
         IntelCommand::Fetch(options) => fetch::run(options),
+        #[cfg(feature = "aws")]
+        IntelCommand::LearnEgress(options) => learn_egress::run(options),
     }
 }

@@ -1,4 +1,5 @@
-//! One refresh of all feeds, and what is said of it.
+//! One refresh of all feeds, after accounts were asked for their own addresses, and what is said of
+//! it.
 //!
 //! Promises that what failed or was refused is in the log, in the metrics, and in the answer, and
 //! that nothing in use is less for it. Must not know what a feed says.
@@ -6,12 +7,13 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 
-use callerwatch_adapters::clients::Clients;
+use callerwatch_adapters::clients::{Clients, SdkConfig};
 use callerwatch_adapters::clock;
-use callerwatch_adapters::config::Config;
-use callerwatch_adapters::feeds::BucketStore;
+use callerwatch_adapters::config::{Config, EgressConfig, Name};
+use callerwatch_adapters::feeds::{BucketStore, StoreError};
 use callerwatch_adapters::policy::PolicyStore;
 use callerwatch_adapters::telemetry;
+use callerwatch_feeds::egress::{AccountReport, learn, publish};
 use callerwatch_feeds::{Fetcher, Outcome, Refreshed, Report, refresh};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde::Deserialize;
@@ -28,6 +30,8 @@ pub(crate) struct Request {
 #[derive(Debug)]
 pub(crate) struct Handler {
     config: Config,
+    egress: EgressConfig,
+    sdk: SdkConfig,
     clients: Clients,
     fetcher: Fetcher,
 }
@@ -44,11 +48,17 @@ impl From<Unchanged> for Diagnostic {
 }
 
 impl Handler {
-    pub(crate) fn new(config: Config, clients: Clients, fetcher: Fetcher) -> Self {
-        Self { config, clients, fetcher }
+    pub(crate) fn new(
+        config: Config,
+        egress: EgressConfig,
+        sdk: SdkConfig,
+        fetcher: Fetcher,
+    ) -> Self {
+        let clients = Clients::of(&sdk);
+        Self { config, egress, sdk, clients, fetcher }
     }
 
-    /// Refreshes all feeds; answers with what came of each.
+    /// Learns addresses and refreshes all feeds; answers with what came of each.
     ///
     /// # Errors
     ///
@@ -59,10 +69,14 @@ impl Handler {
     ) -> Result<BTreeMap<String, String>, Unchanged> {
         let LambdaEvent { payload, context } = event;
         let now = clock::now();
-        let refreshed = self.refresh(payload.unwrap_or_default().force).await.map_err(|error| {
+        let refreshed = self.refresh(payload.unwrap_or_default().force).await;
+        let (accounts, refreshed) = refreshed.map_err(|error| {
             tracing::error!(error = &*error as &dyn Error, "feeds were not refreshed");
             Unchanged
         })?;
+        for account in &accounts {
+            tell_account(account);
+        }
         for report in &refreshed.reports {
             tell(report);
         }
@@ -70,20 +84,56 @@ impl Handler {
         let prefixes: usize = lists.iter().map(|list| list.prefixes).sum();
         let (lists, replaced) = (lists.len(), refreshed.replaced.join(", "));
         tracing::info!(lists, prefixes, replaced, "feeds were refreshed");
-        telemetry::emit_feeds(&refreshed.reports, &context.env_config.function_name, now);
+        telemetry::emit_feeds(
+            &refreshed.reports,
+            &accounts,
+            &context.env_config.function_name,
+            now,
+        );
         let outcome = |report: &Report| (report.feed.name.clone(), report.outcome.to_string());
-        Ok(refreshed.reports.iter().map(outcome).collect())
+        let learned = accounts.iter().map(|it| (it.account.clone(), it.to_string()));
+        Ok(refreshed.reports.iter().map(outcome).chain(learned).collect())
     }
 
-    async fn refresh(&self, is_forced: bool) -> Result<Refreshed, Box<dyn Error>> {
+    async fn refresh(
+        &self,
+        is_forced: bool,
+    ) -> Result<(Vec<AccountReport>, Refreshed), Box<dyn Error>> {
         let Clients { s3, dynamodb, .. } = self.clients.clone();
         let Config { state_bucket, policy_key, table, .. } = &self.config;
         let (bucket, key) = (state_bucket.as_str(), policy_key.as_str());
-        let policies = PolicyStore::new(s3.clone(), dynamodb, bucket, key, table.as_str());
+        let store = BucketStore::new(s3.clone(), bucket, key);
+        // First, and into what is known below: no feed is believed that accuses them.
+        let accounts = self.learn(&store).await?;
+        let policies = PolicyStore::new(s3, dynamodb, bucket, key, table.as_str());
         let loaded = policies.in_force().await?;
-        let store = BucketStore::new(s3, bucket, key);
         let (policy, known) = (&loaded.policy, &loaded.intelligence);
-        Ok(refresh(policy, known, &store, &self.fetcher, clock::now(), is_forced).await?)
+        let refreshed = refresh(policy, known, &store, &self.fetcher, clock::now(), is_forced);
+        Ok((accounts, refreshed.await?))
+    }
+
+    async fn learn(&self, store: &BucketStore) -> Result<Vec<AccountReport>, StoreError> {
+        let EgressConfig { is_on, roles } = &self.egress;
+        let answers = if *is_on {
+            let roles: Vec<&str> = roles.iter().map(Name::as_str).collect();
+            callerwatch_egress::ask(&self.sdk, &roles).await
+        } else {
+            // What was learned before goes.
+            Vec::new()
+        };
+        let accounts = learn(answers, store, clock::now()).await?;
+        publish(store).await?;
+        Ok(accounts)
+    }
+}
+
+fn tell_account(report: &AccountReport) {
+    let AccountReport { account, addresses, regions, closed, age_secs, faults } = report;
+    for error in faults {
+        tracing::warn!(account, %error, age_secs, "own addresses were not all learned");
+    }
+    if faults.is_empty() {
+        tracing::info!(account, addresses, regions, closed, "own addresses were learned");
     }
 }
 

@@ -5,9 +5,8 @@
 mod handler;
 
 use anyhow::{Context, anyhow};
-use callerwatch_adapters::clients::Clients;
-use callerwatch_adapters::config::Config;
-use callerwatch_adapters::telemetry;
+use callerwatch_adapters::config::EgressConfig;
+use callerwatch_adapters::{clients, telemetry};
 use callerwatch_feeds::Fetcher;
 use lambda_runtime::{LambdaEvent, run, service_fn};
 
@@ -15,10 +14,10 @@ use crate::handler::{Handler, Request};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let config = Config::from_env().context("reading the environment")?;
+    let (config, egress) = EgressConfig::from_env().context("reading the environment")?;
     telemetry::init(config.log_level);
     let fetcher = Fetcher::new().context("setting up what fetches feeds")?;
-    let handler = &Handler::new(config, Clients::load().await, fetcher);
+    let handler = &Handler::new(config, egress, clients::load().await, fetcher);
     let answer = async |event: LambdaEvent<Option<Request>>| handler.handle(event).await;
     run(service_fn(answer)).await.map_err(|error| anyhow!(error)).context("serving invocations")
 }

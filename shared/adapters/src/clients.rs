@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
+pub use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader};
 use aws_smithy_http_client::{Builder, tls};
 
 /// A client of each service that functions use.
@@ -24,11 +25,15 @@ pub struct Clients {
 impl Clients {
     /// All of them.
     pub async fn load() -> Self {
-        let config = load().await;
+        Self::of(&load().await)
+    }
+
+    /// The same of what they are made of.
+    pub fn of(config: &SdkConfig) -> Self {
         Self {
-            dynamodb: aws_sdk_dynamodb::Client::new(&config),
-            s3: aws_sdk_s3::Client::new(&config),
-            sns: aws_sdk_sns::Client::new(&config),
+            dynamodb: aws_sdk_dynamodb::Client::new(config),
+            s3: aws_sdk_s3::Client::new(config),
+            sns: aws_sdk_sns::Client::new(config),
         }
     }
 }

@@ -125,7 +125,7 @@ pub async fn learn<S: Store + Sync>(
 }
 
 /// Puts what was learned into the compiled lists, in the place of what was learned before; says
-/// whether they became others. Lists that cannot be used are replaced.
+/// whether they became others. Lists that cannot be used are left to whoever compiles all anew.
 ///
 /// # Errors
 ///
@@ -133,8 +133,15 @@ pub async fn learn<S: Store + Sync>(
 pub async fn publish<S: Store + Sync>(store: &S) -> Result<bool, S::Error> {
     let learned = Learned::read(store).await?;
     let before = store.read(LISTS).await?.unwrap_or_default();
-    let lists = Intelligence::builder().compiled(before.clone()).unwrap_or_default();
-    let lists = learned.add_to(lists.without(EGRESS)).build();
+    let builder = match Intelligence::builder() {
+        _ if before.is_empty() && learned.addresses().is_empty() => return Ok(false),
+        builder if before.is_empty() => builder,
+        builder => match builder.compiled(before.clone()) {
+            Ok(builder) => builder.without(EGRESS),
+            Err(_) => return Ok(false),
+        },
+    };
+    let lists = learned.add_to(builder).build();
     let is_new = lists.as_bytes() != before;
     if is_new {
         store.write(LISTS, lists.as_bytes().to_vec().into()).await?;

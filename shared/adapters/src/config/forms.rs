@@ -21,22 +21,38 @@ pub(super) fn table(text: &str) -> Option<Name> {
 
 /// A FIFO topic, whose name ends in `.fifo`, would want an order that alerts do not have.
 pub(super) fn topic(text: &str) -> Option<Name> {
-    let mut parts = text.split(':');
+    let (region, name) = resource(text, "sns")?;
+    let is_name = !region.is_empty() && (1..=256).contains(&name.len());
+    (is_name && name.chars().all(is_word)).then(|| Name(text.to_owned()))
+}
+
+/// The ARN of a role.
+pub fn role(text: &str) -> Option<Name> {
+    let (region, name) = resource(text, "iam")?;
+    let (path, name) = name.strip_prefix("role")?.rsplit_once('/')?;
+    let is_name = region.is_empty()
+        && (1..=64).contains(&name.len())
+        && name.chars().all(|c| is_word(c) || "+=.@".contains(c))
+        && path.len() <= 512
+        && (path.is_empty() || path.starts_with('/'))
+        && path.chars().all(|c| c.is_ascii_graphic() && c != '*' && c != ':');
+    is_name.then(|| Name(text.to_owned()))
+}
+
+/// The region and the name of a resource, of the ARN of one of a service.
+fn resource<'a>(text: &'a str, of_service: &str) -> Option<(&'a str, &'a str)> {
+    let mut parts = text.splitn(6, ':');
     let mut next = || parts.next().unwrap_or_default();
     let (arn, partition, service, region) = (next(), next(), next(), next());
     let (account, name) = (next(), next());
-    let is_topic = arn == "arn"
+    let is_one = arn == "arn"
         && partition.starts_with("aws")
         && partition.chars().all(is_word)
-        && service == "sns"
-        && !region.is_empty()
+        && service == of_service
         && region.chars().all(is_word)
         && account.len() == 12
-        && account.chars().all(|c| c.is_ascii_digit())
-        && (1..=256).contains(&name.len())
-        && name.chars().all(is_word)
-        && parts.next().is_none();
-    is_topic.then(|| Name(text.to_owned()))
+        && account.chars().all(|c| c.is_ascii_digit());
+    is_one.then_some((region, name))
 }
 
 pub(super) fn bucket(text: &str) -> Option<Name> {

@@ -3,6 +3,7 @@
 //! Promises values that can be used as they are, and every fault together: whoever deploys should
 //! not have to deploy again for each. There is no default for a name, and none is ever made up.
 
+mod egress;
 mod forms;
 mod push;
 
@@ -10,7 +11,8 @@ use std::fmt;
 
 use tracing::Level;
 
-pub use self::forms::{Days, Name};
+pub use self::egress::EgressConfig;
+pub use self::forms::{Days, Name, role};
 use self::forms::{bucket, days, key, level, table, topic};
 pub use self::push::PushConfig;
 use crate::objects::OBJECT_MAX_BYTES;
