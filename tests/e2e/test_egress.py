@@ -1,11 +1,13 @@
 """Own addresses: accounts are asked on the schedule, and no feed is believed that accuses them."""
 
+import json
 import os
 import pathlib
 import subprocess
 
-from emulator import ROOT
+from emulator import ROOT, wait_for
 
+from . import events
 from .conftest import ACCOUNTS, Deploy
 from .scan import CALLERWATCH
 from .test_intel import POLICY, compiled, feed, refresh
@@ -43,6 +45,12 @@ def test_own_addresses_are_known_and_never_accused(deploy: Deploy, tmp_path: pat
     for address in (mine["PublicIp"], theirs):
         assert "own         " in lookup(address, tmp_path, compiled(deployment))
         assert f"{address}/32 on egress" in lookup(address, tmp_path, compiled(deployment))
+
+    # Alerts say whose it is.
+    inbox = deployment.inbox()
+    deployment.invoke({"Records": events.brute_force(mine["PublicIp"])})
+    (alert,) = wait_for("an alert", inbox.alerts)
+    assert "own address (egress)" in json.dumps(alert)
 
     # It is somebody else's now.
     stack.client("ec2").release_address(AllocationId=mine["AllocationId"])
