@@ -16,7 +16,7 @@ use aws_config::{Region, SdkConfig};
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::config::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_ec2::types::NatGatewayState;
+use aws_sdk_ec2::types::{NatGateway, NatGatewayState};
 use callerwatch_feeds::egress::{Answer, Fault, UNKNOWN};
 use futures_util::stream::{self, StreamExt};
 use tokio::time::{sleep, timeout};
@@ -123,7 +123,7 @@ async fn addresses(client: &Client) -> Result<Addresses, Fault> {
         let gateways = page.nat_gateways().iter().filter(|it| !is_gone(it.state()));
         take(
             &mut found,
-            gateways.flat_map(|it| it.nat_gateway_addresses()).map(|it| it.public_ip()),
+            gateways.flat_map(NatGateway::nat_gateway_addresses).map(|it| it.public_ip()),
         )?;
         left = one_less(left)?;
     }
