@@ -24,7 +24,7 @@ CHECKOV := target/checkov/.done
 FUNCTIONS := $(notdir $(patsubst %/Cargo.toml,%,$(wildcard functions/*/Cargo.toml)))
 DEV_BOOTSTRAPS := $(FUNCTIONS:%=target/lambda/dev/%/bootstrap)
 
-.PHONY: help run build test check bench fuzz fmt rust venv package deploy local dev-bootstrap
+.PHONY: help run build test check bench fuzz fmt rust picture venv package deploy local dev-bootstrap
 
 help: ## What there is to do.
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/:/'
@@ -40,7 +40,7 @@ test: rust venv ## All tests, those of a deployment to a local emulator too.
 	MINISTACK='$(CURDIR)/$(VENV)/ministack' cargo test --workspace --all-features
 	$(MAKE) dev-bootstrap DEV='--workspace --bins --tests'
 	$(MAKE) package ARCH=x86_64
-	$(VENV)/pytest -c tests/pytest.ini $(wildcard tests/infra tests/e2e)
+	$(VENV)/pytest -c tests/pytest.ini $(wildcard tests/infra tests/e2e tests/browser)
 
 check: rust $(DENY) ## Formatting, lints, documentation, dependencies.
 	cargo fmt --all --check
@@ -70,6 +70,9 @@ deploy: package $(SAM) ## Deploy to an AWS account, for ARCH=…, with STACK=…
 
 local: rust venv dev-bootstrap ## Run all of it on this machine, in an emulator, without an account.
 	$(VENV)/python infra/aws/local.py
+
+picture: $(PYTHON) dev-bootstrap ## Take the picture of a report that the documentation shows.
+	cd tests && ../$(VENV)/python -m browser.picture
 
 venv: $(PYTHON) $(SAM) $(CHECKOV) ## The tools that packaging and tests use, in target/.
 

@@ -167,6 +167,9 @@ pub(crate) struct ScanOptions {
     /// What to print: text for people, or one OCSF Detection Finding a line.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+    /// Also write the report as one page for a browser, which asks nothing of the network.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
     /// Exit with 1 when an alert has this severity or a higher one.
     #[arg(long, value_name = "SEVERITY", value_parser = severity)]
     pub(crate) fail_on: Option<Severity>,

@@ -5,6 +5,7 @@ mod check_policy;
 #[cfg(feature = "aws")]
 mod erase;
 mod fetched;
+mod file;
 mod intel;
 mod report;
 mod scan;

@@ -18,6 +18,7 @@ mod passed_over;
 mod pipes;
 mod policy;
 mod records;
+mod report;
 mod samples;
 mod terminal;
 mod usage;

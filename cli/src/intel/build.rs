@@ -2,14 +2,13 @@
 //!
 //! Promises that the file is there whole, or as it was before.
 
-use std::ffi::OsString;
-use std::fs;
 use std::io::{self, Write};
 
 use anyhow::{Context, bail};
 
 use super::show;
 use crate::args::BuildOptions;
+use crate::file;
 use crate::report::{plain, shown};
 use crate::setup;
 
@@ -20,11 +19,8 @@ pub(crate) fn run(options: &BuildOptions) -> anyhow::Result<u8> {
         bail!("there is nothing to compile: give lists with --list CATEGORY=FILE");
     }
     let output = &options.output;
-    let mut part = OsString::from(output);
-    part.push(".part");
-    let about = || format!("cannot write {}", shown(output));
-    fs::write(&part, intelligence.as_bytes()).with_context(about)?;
-    fs::rename(&part, output).with_context(about)?;
+    file::write_whole(output, |out| out.write_all(intelligence.as_bytes()))
+        .with_context(|| format!("cannot write {}", shown(output)))?;
 
     let mut stdout = io::stdout().lock();
     for list in intelligence.lists() {

@@ -1,5 +1,6 @@
 //! What a scan prints.
 
+mod html;
 mod plain;
 mod text;
 
@@ -8,6 +9,7 @@ use std::io::{self, BufWriter, Write};
 use callerwatch_detection::alert::Alert;
 use callerwatch_detection::ocsf;
 
+pub(crate) use self::html::{Survey, html};
 pub(crate) use self::plain::{brief, plain, shown};
 pub(crate) use self::text::text;
 

@@ -286,7 +286,7 @@ fn named(items: impl Iterator<Item = String>, count: usize) -> String {
 }
 
 /// `3.2 MB`.
-fn bytes(count: u64) -> String {
+pub(super) fn bytes(count: u64) -> String {
     let units = ["B", "kB", "MB", "GB", "TB"];
     let mut divisor: u64 = 1;
     let mut unit = 0;

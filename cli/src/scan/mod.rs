@@ -16,15 +16,16 @@ use std::thread;
 
 use callerwatch_detection::alert::Alert;
 use callerwatch_detection::decide;
-use callerwatch_detection::ledger::MemoryLedger;
+use callerwatch_detection::ledger::{MemoryLedger, SourceLedger};
 use callerwatch_detection::score::Severity;
+use callerwatch_detection::source::LedgerKey;
 
 pub(crate) use self::inputs::Input;
 use self::progress::Progress;
 pub(crate) use self::summary::Summary;
 use crate::EXIT_FAULT;
 use crate::args::{Format, ScanOptions};
-use crate::report;
+use crate::report::{self, Survey};
 use crate::setup::{self, Setup};
 
 /// Runs the command; the exit status, or why nothing could be scanned.
@@ -38,12 +39,24 @@ pub(crate) fn run(options: &ScanOptions) -> anyhow::Result<u8> {
     summary.faults = faults;
     summary.faults.sort();
 
-    let alerts = decide_all(ledger, &setup);
+    let (alerts, reported) = match &options.report {
+        None => (decide_all(ledger.into_sources(), &setup), Ok(())),
+        Some(file) => {
+            let mut sources: Vec<_> = ledger.into_sources().collect();
+            let mut survey = Survey::of(&mut sources, &setup.intelligence);
+            let alerts = decide_all(sources, &setup);
+            survey.add(&alerts);
+            // Its failure is told last: the alerts are printed all the same.
+            let reported = report::html(file, &summary, &alerts, &survey, &setup);
+            (alerts, reported)
+        }
+    };
     match options.format {
         Format::Text => report::text(&summary, &alerts, &setup)?,
         Format::Json => report::json(&alerts)?,
     }
     tell(&summary)?;
+    reported?;
     Ok(status(&summary, &alerts, options.fail_on))
 }
 
@@ -75,9 +88,12 @@ fn lost() -> (MemoryLedger, Summary) {
 }
 
 /// All alerts, the highest score first.
-fn decide_all(ledger: MemoryLedger, setup: &Setup) -> Vec<Alert> {
-    let sources = ledger.into_sources();
+fn decide_all(
+    sources: impl IntoIterator<Item = (LedgerKey, SourceLedger)>,
+    setup: &Setup,
+) -> Vec<Alert> {
     let mut alerts: Vec<Alert> = sources
+        .into_iter()
         .flat_map(|(key, ledger)| decide(&key, ledger, &setup.intelligence, &setup.policy))
         .collect();
     alerts.sort_by(|a, b| (b.score, a.day, &a.key).cmp(&(a.score, b.day, &b.key)));

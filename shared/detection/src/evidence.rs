@@ -151,6 +151,17 @@ fn upper_bits(hash: u64) -> u32 {
     u32::try_from(hash >> 32).unwrap_or_default()
 }
 
+/// Puts entries in order and leaves each event once. Where feeds tell one event differently, the least
+/// entry stays, first of those that say a workload called; so that which copy came first changes
+/// nothing.
+pub fn keep_distinct(entries: &mut Vec<Entry>) {
+    // The account that was called into does not know that a workload called: its copy of an event
+    // must not take the place of the one that does.
+    entries.sort_unstable_by_key(|it| (it.uid(), !it.traits().is_workload(), *it));
+    entries.dedup_by_key(|entry| entry.uid());
+    entries.sort_unstable();
+}
+
 /// One piece of evidence, as the ledger stores it: 32 bytes, of which the order is that of time
 /// first. Two copies of one event are equal unless their feeds tell it differently.
 ///

@@ -5,7 +5,7 @@
 
 use crate::activity::Cloud;
 use crate::detections::{Detection, Parameter};
-use crate::evidence::{Entry, Kind};
+use crate::evidence::{Entry, Kind, keep_distinct};
 use crate::intelligence::Intelligence;
 use crate::policy::Policy;
 use crate::source::LedgerKey;
@@ -61,11 +61,7 @@ impl<'a> View<'a> {
         intelligence: &'a Intelligence,
         policy: &'a Policy,
     ) -> Self {
-        // The account that was called into does not know that a workload called: its copy of an
-        // event must not take the place of the one that does.
-        entries.sort_unstable_by_key(|it| (it.uid(), !it.traits().is_workload(), *it));
-        entries.dedup_by_key(|entry| entry.uid());
-        entries.sort_unstable();
+        keep_distinct(&mut entries);
         let mut successes: Vec<_> =
             entries.iter().filter_map(|entry| success(entry, policy)).collect();
         successes.sort_unstable();
