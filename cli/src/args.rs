@@ -26,6 +26,12 @@ pub(crate) enum Command {
     /// Exit status: 2 when the usage is bad or any input was not wholly read (what was read is
     /// reported all the same), else 1 when --fail-on is met, else 0.
     Scan(ScanOptions),
+    /// Say all that is known of one source: lists, calls, principals, operations, times, alerts.
+    ///
+    /// Reads what `scan` reads, with every call of the source counted; or, with --table, the ledger
+    /// of a deployed stack, which holds evidence alone. An IPv6 address stands for its /64. It is
+    /// judged by the policy and the lists given here. Exit status: as of `scan`.
+    Investigate(InvestigateOptions),
     /// Compile lists of addresses into one file, and say what is known of an address.
     #[command(subcommand)]
     Intel(IntelCommand),
@@ -159,11 +165,8 @@ pub(crate) struct ScanOptions {
     /// Files or folders of logs; `-` reads standard input.
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Thresholds, lists, countries, trusted networks and critical assets (TOML).
-    #[arg(long, value_name = "FILE")]
-    pub(crate) policy: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) known: KnownOptions,
+    pub(crate) judging: JudgingOptions,
     /// What to print: text for people, or one OCSF Detection Finding a line.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
@@ -176,6 +179,39 @@ pub(crate) struct ScanOptions {
     /// How many files to read at once [default: one a core].
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct InvestigateOptions {
+    /// An IPv4 or IPv6 address, or what an alert prints in its place: `10.0.0.5@SCOPE` or text.
+    pub(crate) address: String,
+    /// Files or folders of logs; `-` reads standard input.
+    #[cfg_attr(feature = "aws", arg(required_unless_present = "table"))]
+    #[cfg_attr(not(feature = "aws"), arg(required = true))]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Look into a stack's table (its output `TableName`) instead.
+    #[cfg(feature = "aws")]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["paths", "threads"])]
+    pub(crate) table: Option<String>,
+    #[command(flatten)]
+    pub(crate) judging: JudgingOptions,
+    /// What to print: text for people, or one JSON object.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// How many files to read at once [default: one a core].
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+}
+
+/// What sources are judged by.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct JudgingOptions {
+    /// Thresholds, lists, countries, trusted networks and critical assets (TOML).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) known: KnownOptions,
 }
 
 /// Where it is known from what an address is.

@@ -7,6 +7,7 @@ mod erase;
 mod fetched;
 mod file;
 mod intel;
+mod investigate;
 mod report;
 mod scan;
 mod setup;
@@ -26,6 +27,7 @@ const EXIT_FAULT: u8 = 2;
 fn main() -> ExitCode {
     let result = match Options::parse().command {
         Command::Scan(options) => scan::run(&options),
+        Command::Investigate(options) => investigate::run(&options),
         Command::Intel(command) => intel::run(&command),
         Command::CheckPolicy { file } => check_policy::run(&file),
         #[cfg(feature = "aws")]

@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use callerwatch_detection::intelligence::{Builder, Intelligence};
 use callerwatch_detection::policy::{Policy, PolicyErrors};
 
-use crate::args::{KnownOptions, ListOption, ListOptions, ScanOptions};
+use crate::args::{JudgingOptions, KnownOptions, ListOption, ListOptions};
 use crate::fetched::Fetched;
 use crate::report::{plain, shown};
 
@@ -27,7 +27,7 @@ pub(crate) struct Setup {
 }
 
 /// Reads all of it, or tells everything that is wrong with it together.
-pub(crate) fn load(options: &ScanOptions) -> anyhow::Result<Setup> {
+pub(crate) fn load(options: &JudgingOptions) -> anyhow::Result<Setup> {
     let mut reading = Reading::default();
     let (known, fetched) = chosen(&options.known);
     reading.compiled(&known.intel);

@@ -13,6 +13,7 @@ mod folder;
 mod hostile;
 mod identity;
 mod intel;
+mod investigate;
 mod memory;
 mod passed_over;
 mod pipes;

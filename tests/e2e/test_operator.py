@@ -1,5 +1,6 @@
 """What people do with a deployed stack from the command line."""
 
+import json
 import os
 import subprocess
 
@@ -42,6 +43,29 @@ def test_a_drill(deployment: Deployment) -> None:
     assert "sent    13 made-up sign-ins" in told
     # Announced when it opens; by then all of it may not be there.
     assert "alert   " in told and "sign-in" in told.partition("alert   ")[2]
+
+
+def test_investigation(deployment: Deployment) -> None:
+    """All that the table knows of one address, judged as the functions judged it."""
+    records = events.failures("203.0.113.70", "guessed", 12)
+    assert deployment.invoke_batch(bodies(records)) == []
+    told = json.loads(command(deployment, "investigate", "203.0.113.70", "--format", "json"))
+    assert told["calls"]["outcomes"] == {"sign-in failed": 12}
+    assert told["is_known"] and not told["has_all_calls"]
+    [principal] = told["principals"]
+    assert "guessed" in principal["name"] and principal["calls"]["count"] == 12
+    [finding] = told["findings"]
+    assert finding["finding_info"]["uid"] in deployment.alert_uids()
+    assert [it["severity"] for it in told["announced"]] == [finding["severity"]]
+
+    text = command(deployment, "investigate", "203.0.113.70")
+    for part in ("12 sign-in failed", "announced   ", "12 failed sign-ins from 203.0.113.70"):
+        assert part in text, text
+    stranger = command(deployment, "investigate", "203.0.113.71")
+    assert "none: nothing is known of it in the ledger" in stranger, stranger
+    before = deployment.items()
+    command(deployment, "investigate", "2001:db8::1")
+    assert deployment.items() == before, "asking writes nothing"
 
 
 def test_erasure(deployment: Deployment) -> None:

@@ -19,7 +19,10 @@ pub(crate) fn run(options: &LookupOptions) -> anyhow::Result<u8> {
     let mut status = 0;
     for text in &options.addresses {
         match Source::from_address(text.as_str(), "") {
-            Source::Public(ip) => known(&mut stdout, &intelligence, ip)?,
+            Source::Public(ip) => {
+                writeln!(stdout, "{ip}")?;
+                known(&mut stdout, &intelligence, ip)?;
+            }
             Source::Private { ip, .. } => {
                 writeln!(stdout, "{ip}\n  a private address: it is never looked up")?;
             }
@@ -36,11 +39,15 @@ pub(crate) fn run(options: &LookupOptions) -> anyhow::Result<u8> {
     Ok(status)
 }
 
-fn known(out: &mut impl Write, intelligence: &Intelligence, ip: IpAddr) -> io::Result<()> {
+/// What lists and databases say of an address.
+pub(crate) fn known(
+    out: &mut impl Write,
+    intelligence: &Intelligence,
+    ip: IpAddr,
+) -> io::Result<()> {
     let key = LedgerKey::of_public(ip);
     let country = intelligence.country(&key).map(|country| country.to_string());
     let network = intelligence.autonomous_system(&key).map(|network| brief(&network.to_string()));
-    writeln!(out, "{ip}")?;
     let has_countries = intelligence.country_database().is_some();
     writeln!(out, "  country     {}", known_or(country, has_countries, "--country-db"))?;
     let has_networks = intelligence.network_database().is_some();

@@ -10,6 +10,7 @@ mod learn_egress;
 mod lookup;
 mod show;
 
+pub(crate) use self::lookup::known;
 use crate::args::IntelCommand;
 
 /// Runs the command.

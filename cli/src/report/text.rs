@@ -1,7 +1,7 @@
 //! The report for people: what was read, then the alerts, the highest score first.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, StdoutLock, Write};
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
@@ -22,7 +22,22 @@ const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
 /// Prints it to standard output.
-pub(crate) fn text(summary: &Summary, alerts: &[Alert], setup: &Setup) -> io::Result<()> {
+pub(crate) fn text(summary: &Summary, found: &[Alert], setup: &Setup) -> io::Result<()> {
+    page().summary(summary, setup)?;
+    alerts(found)
+}
+
+/// Prints the alerts alone.
+pub(crate) fn alerts(alerts: &[Alert]) -> io::Result<()> {
+    let mut page = page();
+    page.headline(alerts)?;
+    for alert in alerts {
+        page.alert(alert)?;
+    }
+    page.out.flush()
+}
+
+fn page() -> Page<AutoStream<StdoutLock<'static>>> {
     let stdout = io::stdout();
     // Wrapped for a terminal only: what reads a pipe wants whole lines.
     let width = if stdout.is_terminal() {
@@ -30,13 +45,7 @@ pub(crate) fn text(summary: &Summary, alerts: &[Alert], setup: &Setup) -> io::Re
     } else {
         usize::MAX
     };
-    let mut page = Page { out: AutoStream::auto(stdout.lock()), width };
-    page.summary(summary, setup)?;
-    page.headline(alerts)?;
-    for alert in alerts {
-        page.alert(alert)?;
-    }
-    page.out.flush()
+    Page { out: AutoStream::auto(stdout.lock()), width }
 }
 
 struct Page<W: Write> {

@@ -11,34 +11,30 @@ mod worker;
 
 use std::io::{self, IsTerminal, Write};
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
 use std::thread;
 
 use callerwatch_detection::alert::Alert;
 use callerwatch_detection::decide;
-use callerwatch_detection::ledger::{MemoryLedger, SourceLedger};
+use callerwatch_detection::ledger::SourceLedger;
 use callerwatch_detection::score::Severity;
 use callerwatch_detection::source::LedgerKey;
 
 pub(crate) use self::inputs::Input;
 use self::progress::Progress;
 pub(crate) use self::summary::Summary;
+use self::worker::Part;
 use crate::EXIT_FAULT;
 use crate::args::{Format, ScanOptions};
+use crate::investigate::{Closeup, Wanted};
 use crate::report::{self, Survey};
 use crate::setup::{self, Setup};
 
 /// Runs the command; the exit status, or why nothing could be scanned.
 pub(crate) fn run(options: &ScanOptions) -> anyhow::Result<u8> {
-    let setup = setup::load(options)?;
-    let (inputs, mut faults) = inputs::find(&options.paths, io::stderr().is_terminal());
-    let threads = options.threads.map_or_else(thread::available_parallelism, Ok);
-    let threads = threads.map_or(1, NonZeroUsize::get).min(inputs.len().max(1));
-    let (ledger, mut summary) = read(&inputs, &setup, threads);
-    faults.append(&mut summary.faults);
-    summary.faults = faults;
-    summary.faults.sort();
-
+    let setup = setup::load(&options.judging)?;
+    let Part { ledger, summary, .. } = read(&options.paths, options.threads, None, &setup);
     let (alerts, reported) = match &options.report {
         None => (decide_all(ledger.into_sources(), &setup), Ok(())),
         Some(file) => {
@@ -55,16 +51,38 @@ pub(crate) fn run(options: &ScanOptions) -> anyhow::Result<u8> {
         Format::Text => report::text(&summary, &alerts, &setup)?,
         Format::Json => report::json(&alerts)?,
     }
-    tell(&summary)?;
+    tell(&summary.faults)?;
     reported?;
     Ok(status(&summary, &alerts, options.fail_on))
 }
 
-/// Reads all inputs with so many workers.
-fn read(inputs: &[Input], setup: &Setup, threads: usize) -> (MemoryLedger, Summary) {
-    let progress = Progress::new(inputs);
+/// Reads all inputs, and keeps what is of one source alone: its ledgers, its calls, and what was not
+/// wholly read.
+pub(crate) fn look(
+    paths: &[PathBuf],
+    threads: Option<NonZeroUsize>,
+    wanted: &Wanted,
+    setup: &Setup,
+) -> (Vec<(LedgerKey, SourceLedger)>, Closeup, Vec<String>) {
+    let Part { ledger, summary, closeup } = read(paths, threads, Some(wanted), setup);
+    let sources = ledger.into_sources().filter(|(key, _)| wanted.is(key)).collect();
+    let closeup = closeup.unwrap_or_else(|| Closeup::of(wanted.clone()));
+    (sources, closeup, summary.faults)
+}
+
+/// Reads all inputs with so many workers, or as many as there are cores.
+fn read(
+    paths: &[PathBuf],
+    threads: Option<NonZeroUsize>,
+    wanted: Option<&Wanted>,
+    setup: &Setup,
+) -> Part {
+    let (inputs, mut faults) = inputs::find(paths, io::stderr().is_terminal());
+    let threads = threads.map_or_else(thread::available_parallelism, Ok);
+    let threads = threads.map_or(1, NonZeroUsize::get).min(inputs.len().max(1));
+    let progress = Progress::new(&inputs);
     let next = AtomicUsize::new(0);
-    let work = || worker::work(inputs, &next, setup, &progress);
+    let work = || worker::work(&inputs, &next, setup, wanted, &progress);
     let parts: Vec<_> = thread::scope(|scope| {
         let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
         let own = work();
@@ -72,19 +90,26 @@ fn read(inputs: &[Input], setup: &Setup, threads: usize) -> (MemoryLedger, Summa
         std::iter::once(own).chain(others).collect()
     });
     progress.finish();
-    let (mut ledger, mut summary) = (MemoryLedger::default(), Summary::default());
-    for (its_ledger, its_summary) in parts {
-        ledger.unite(its_ledger);
-        summary.unite(its_summary);
+    let mut whole = Part::default();
+    for part in parts {
+        whole.ledger.unite(part.ledger);
+        whole.summary.unite(part.summary);
+        match (&mut whole.closeup, part.closeup) {
+            (Some(own), Some(other)) => own.unite(other),
+            (own @ None, other) => *own = other,
+            _ => {}
+        }
     }
-    (ledger, summary)
+    whole.summary.faults.append(&mut faults);
+    whole.summary.faults.sort();
+    whole
 }
 
 /// What is left of a worker that died: that it did.
-fn lost() -> (MemoryLedger, Summary) {
+fn lost() -> Part {
     let fault = "a worker failed unexpectedly, and what it read is lost; please report this";
     let summary = Summary { faults: vec![fault.to_owned()], ..Summary::default() };
-    (MemoryLedger::default(), summary)
+    Part { summary, ..Part::default() }
 }
 
 /// All alerts, the highest score first.
@@ -101,9 +126,9 @@ fn decide_all(
 }
 
 /// What was not wholly read, to whoever watches.
-fn tell(summary: &Summary) -> io::Result<()> {
+pub(crate) fn tell(faults: &[String]) -> io::Result<()> {
     let mut stderr = io::stderr().lock();
-    for fault in &summary.faults {
+    for fault in faults {
         writeln!(stderr, "callerwatch: {fault}")?;
     }
     Ok(())

@@ -11,6 +11,7 @@ use callerwatch_sources::{Buffers, Event, Extent, ReadError, Reading, Rejected, 
 use super::progress::Progress;
 use super::summary::Count;
 use super::{Input, Summary};
+use crate::investigate::{Closeup, Wanted};
 use crate::report::shown;
 use crate::setup::Setup;
 
@@ -19,19 +20,30 @@ pub(super) fn work(
     inputs: &[Input],
     next: &AtomicUsize,
     setup: &Setup,
+    wanted: Option<&Wanted>,
     progress: &Progress,
-) -> (MemoryLedger, Summary) {
+) -> Part {
     let mut worker = Worker {
         setup,
         observer: Observer::default(),
         ledger: MemoryLedger::default(),
         summary: Summary::default(),
+        closeup: wanted.map(|wanted| Closeup::of(wanted.clone())),
         buffers: Buffers::new(),
     };
     while let Some(input) = inputs.get(next.fetch_add(1, Ordering::Relaxed)) {
         worker.take(input, progress);
     }
-    (worker.ledger, worker.summary)
+    let Worker { ledger, summary, closeup, .. } = worker;
+    Part { ledger, summary, closeup }
+}
+
+/// What one worker kept.
+#[derive(Default)]
+pub(super) struct Part {
+    pub(super) ledger: MemoryLedger,
+    pub(super) summary: Summary,
+    pub(super) closeup: Option<Closeup>,
 }
 
 struct Worker<'a> {
@@ -39,6 +51,8 @@ struct Worker<'a> {
     observer: Observer,
     ledger: MemoryLedger,
     summary: Summary,
+    /// Of the one source that is looked at, where it is one: no other's evidence is kept then.
+    closeup: Option<Closeup>,
     buffers: Buffers,
 }
 
@@ -87,12 +101,15 @@ impl Worker<'_> {
         progress: &Progress,
         outcome: &mut Outcome,
     ) -> Result<Extent, ReadError> {
-        let Self { setup, observer, ledger, summary, buffers } = self;
+        let Self { setup, observer, ledger, summary, closeup, buffers } = self;
         let mut bytes = progress.watch(input.open()?);
         callerwatch_sources::read(&mut bytes, buffers, &mut |event| match event {
             Event::Reading(Reading::Activity(activity)) => {
                 outcome.records += 1;
                 summary.count(&activity);
+                if closeup.as_mut().is_some_and(|closeup| !closeup.take(&activity)) {
+                    return;
+                }
                 // A scan has no now: logs are read when they are read.
                 let observation =
                     observer.observe(&activity, &setup.intelligence, &setup.policy, None);

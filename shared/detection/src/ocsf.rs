@@ -212,7 +212,8 @@ fn evidences(alert: &Alert, most: usize) -> Vec<Value> {
     samples.into_iter().map(evidence).collect()
 }
 
-fn evidence(sample: &Sample) -> Value {
+/// A call as one of the evidences of a finding.
+pub fn evidence(sample: &Sample) -> Value {
     let mut api = json!({
         "operation": sample.operation(),
         "service": { "name": sample.service() },
