@@ -4,6 +4,7 @@ import json
 import pathlib
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from .conftest import Open, Report
@@ -282,6 +283,7 @@ def test_light_and_dark(samples: pathlib.Path, show: Open, scheme: str) -> None:
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert paper == {"light": "rgb(244, 246, 248)", "dark": "rgb(15, 20, 27)"}[scheme]
     assert page.evaluate(PALE) == []
+    assert Axe().run(page).response["violations"] == []
 
 
 def test_on_paper(samples: pathlib.Path, show: Open) -> None:

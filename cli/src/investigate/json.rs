@@ -25,12 +25,7 @@ fn object(dossier: &Dossier, setup: &Setup) -> Value {
     let system = intelligence.autonomous_system(key);
     json!({
         "source": key.to_string(),
-        "type": match key {
-            LedgerKey::V4(_) => "address",
-            LedgerKey::V6Net(_) => "network",
-            LedgerKey::Private { .. } => "private",
-            LedgerKey::Unrecognized(_) => "unrecognized",
-        },
+        "type": kind(key),
         "is_known": !dossier.is_empty(),
         "country": intelligence.country(key).map(|it| it.to_string()),
         "autonomous_system": system.map(|it| json!({ "number": it.number, "name": it.name })),
@@ -59,6 +54,18 @@ fn object(dossier: &Dossier, setup: &Setup) -> Value {
         "samples": dossier.samples.iter().map(ocsf::evidence).collect::<Vec<_>>(),
         "findings": dossier.alerts.iter().map(ocsf::detection_finding).collect::<Vec<_>>(),
     })
+}
+
+fn kind(key: &LedgerKey) -> &'static str {
+    if matches!(key, LedgerKey::V6Net(_)) {
+        "network"
+    } else if key.is_public() {
+        "address"
+    } else if matches!(key, LedgerKey::Private { .. }) {
+        "private"
+    } else {
+        "unrecognized"
+    }
 }
 
 fn hit(hit: &Hit<'_>) -> Value {
