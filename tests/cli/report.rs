@@ -46,6 +46,8 @@ fn it_is_written_beside_what_is_printed() {
         "Deny the address",
         "AttachUserPolicy",
         "2001:db8:bad::/48",
+        "<dt>Evidence</dt><dd><b>243</b>",
+        "of 12 looked at",
         "services of the clouds",
         "Nothing was rejected, and everything was read.",
     ] {
