@@ -1,6 +1,7 @@
 //! What several test suites share: made-up calls, and a scan of files without the command around it.
 
 pub mod emulator;
+pub mod incidents;
 mod ministack;
 pub mod mmdb;
 

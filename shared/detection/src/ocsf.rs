@@ -174,11 +174,21 @@ fn finding_info(alert: &Alert) -> Value {
 
 fn attack(detection: &Detection) -> Value {
     let (tactic_uid, tactic) = detection.technique.tactic;
-    let (technique_uid, technique) = detection.technique.technique;
-    json!({
-        "tactic": { "uid": tactic_uid, "name": tactic },
-        "technique": { "uid": technique_uid, "name": technique },
-    })
+    let (uid, name) = detection.technique.technique;
+    let mut attack = json!({ "tactic": { "uid": tactic_uid, "name": tactic } });
+    let mut techniques = vec![("technique", uid, name)];
+    // `T1110.003`, `Brute Force: Password Spraying`.
+    if let (Some((technique_uid, _)), Some((technique, sub))) =
+        (uid.split_once('.'), name.split_once(": "))
+    {
+        techniques = vec![("technique", technique_uid, technique), ("sub_technique", uid, sub)];
+    }
+    if let Some(fields) = attack.as_object_mut() {
+        for (field, uid, name) in techniques {
+            fields.insert(field.to_owned(), json!({ "uid": uid, "name": name }));
+        }
+    }
+    attack
 }
 
 fn tags(detections: &[&Detection]) -> Value {
