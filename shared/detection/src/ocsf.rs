@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::alert::Alert;
-use crate::controls::Controls;
+use crate::controls;
 use crate::detections::Detection;
 use crate::evidence::Kind;
 use crate::intelligence::AutonomousSystem;
@@ -192,18 +192,9 @@ fn attack(detection: &Detection) -> Value {
 }
 
 fn tags(detections: &[&Detection]) -> Value {
-    let of = |choose: fn(Controls) -> &'static [&'static str]| {
-        let mut values: Vec<&str> =
-            detections.iter().flat_map(|it| choose(it.controls)).copied().collect();
-        values.sort_unstable();
-        values.dedup();
-        values
-    };
-    json!([
-        { "name": "NIST SP 800-53 r5", "values": of(|controls| controls.nist) },
-        { "name": "HITRUST CSF", "values": of(|controls| controls.hitrust) },
-        { "name": "GDPR", "values": of(|controls| controls.gdpr) },
-    ])
+    let controls = controls::identifiers(detections.iter().map(|detection| detection.id));
+    let tags = controls.iter().map(|(name, values)| json!({ "name": name, "values": values }));
+    tags.collect()
 }
 
 fn evidences(alert: &Alert, most: usize) -> Vec<Value> {

@@ -4,6 +4,7 @@
 
 use std::fmt::Write;
 
+use callerwatch_detection::controls;
 use callerwatch_detection::ocsf::Activity;
 use callerwatch_detection::sink::Announcement;
 
@@ -38,16 +39,10 @@ pub(super) fn text(announcement: &Announcement<'_>) -> String {
         mail.line(&format!("  {}", words::call(alert, sample, defanged)));
     }
     mail.line("");
-    let controls = alert.findings.iter().map(|finding| finding.detection.controls);
-    for (framework, of) in [
-        ("NIST", controls.clone().map(|it| it.nist).collect::<Vec<_>>()),
-        ("HITRUST", controls.clone().map(|it| it.hitrust).collect()),
-        ("GDPR", controls.map(|it| it.gdpr).collect()),
-    ] {
-        let mut of: Vec<&str> = of.concat();
-        of.sort_unstable();
-        of.dedup();
-        mail.field(framework, [of.join(", ")]);
+    let detections = alert.findings.iter().map(|finding| finding.detection.id);
+    for (framework, ids) in controls::identifiers(detections) {
+        let framework = framework.split(' ').next().unwrap_or_default();
+        mail.field(framework, [ids.join(", ")]);
     }
     mail.field("uid", [alert.uid.clone()]);
     mail.field("earlier", alert.earlier.iter().map(|uid| format!("{uid} (the day before)")));

@@ -3,7 +3,6 @@
 use super::window::plural;
 use super::{Detection, Technique};
 use crate::activity::{ApiActivity, Cloud};
-use crate::controls::{Controls, GDPR};
 use crate::evidence::{Entry, Kind};
 use crate::finding::{Finding, finding_of_day};
 use crate::intelligence::{Category, Hit, Intelligence};
@@ -21,16 +20,16 @@ pub(super) static DETECTION: Detection = Detection {
             a public address that is neither among the published ranges of that cloud nor your \
             own (lists of the category own, trusted networks): High where a call succeeded, \
             Medium where none did. Silent for a cloud whose published ranges are on no list.",
+    score: "60 where a call succeeded, 40 where none did. That the address is another cloud's lowers \
+            nothing here.",
     parameters: &[],
     technique: Technique {
         tactic: ("TA0006", "Credential Access"),
         technique: ("T1552.005", "Unsecured Credentials: Cloud Instance Metadata API"),
     },
-    controls: Controls {
-        nist: &["SI-4", "AC-2(12)", "IA-5", "IR-4"],
-        hitrust: &["09.ab", "01.d", "11.a"],
-        gdpr: GDPR,
-    },
+    false_positives: "An egress of your own that no list and no trusted network names: a proxy \
+                      outside the cloud, addresses that you brought to it; a person who names a \
+                      session of a role like an instance.",
     runbook: "Somebody took the credentials out of the workload. Revoke the sessions of its role \
               or service account, read what was called from this address, then look at how the \
               workload let them go: a request forgery that reached the metadata service, a shell, \

@@ -2,7 +2,6 @@
 
 use super::{DETECTIONS, Detection, Parameter, Technique, Unit};
 use crate::activity::Cloud;
-use crate::controls::{Controls, GDPR};
 use crate::finding::Finding;
 use crate::score::{Reason, Severity};
 use crate::timestamp::Timestamp;
@@ -15,12 +14,13 @@ pub(super) static DETECTION: Detection = Detection {
     logic: "One source earns a finding of another detection from each of two clouds' evidence \
             alone, within `window_minutes`. It raises the alert: +20 where both are Medium or \
             higher, else +5.",
+    score: "+20 to the alert where a finding of each cloud is Medium or higher by itself, else +5.",
     parameters: &[WINDOW],
     technique: Technique {
         tactic: ("TA0007", "Discovery"),
         technique: ("T1580", "Cloud Infrastructure Discovery"),
     },
-    controls: Controls { nist: &["AU-6(3)", "IR-4(4)", "SI-4"], hitrust: &["09.ab"], gdpr: GDPR },
+    false_positives: "An office or a VPN gateway whose staff mistype in two clouds.",
     runbook: "One actor works against several of your clouds: look for one leaked secret store or \
               one person with accounts in all of them, and rotate everything kept there.",
     find,

@@ -3,7 +3,6 @@
 use super::listed_source::{achievement, by_day};
 use super::window::plural;
 use super::{Detection, Technique};
-use crate::controls::{Controls, GDPR};
 use crate::finding::Finding;
 use crate::score::Reason;
 use crate::view::View;
@@ -15,16 +14,15 @@ pub(super) static DETECTION: Detection = Detection {
     logic: "Any call comes from a country that the policy denies, or from outside those it allows: \
             Medium where a call succeeded, Informational where none did. Off until a policy names \
             countries. An address whose country is unknown is in none.",
+    score: "20, +25 where a call succeeded or a password was correct; 10 where nothing it called \
+            succeeded.",
     parameters: &[],
     technique: Technique {
         tactic: ("TA0001", "Initial Access"),
         technique: ("T1078.004", "Valid Accounts: Cloud Accounts"),
     },
-    controls: Controls {
-        nist: &["SI-4", "AC-2(12)", "AC-17"],
-        hitrust: &["09.ab", "01.j"],
-        gdpr: GDPR,
-    },
+    false_positives: "A person who travels; a VPN or a mobile network whose addresses lie in \
+                      another country than its users; a country database that is out of date.",
     runbook: "Ask the account's owner whether they travel or use a VPN there. If not, somebody \
               else holds the credential: disable it and end its sessions.",
     find,

@@ -2,7 +2,6 @@
 
 use super::window::{Calls, Completed, Distinct, plural, slide};
 use super::{Detection, Parameter, Technique, Unit};
-use crate::controls::{Controls, GDPR};
 use crate::evidence::{Entry, Kind};
 use crate::finding::Finding;
 use crate::score::{Reason, Severity};
@@ -15,12 +14,15 @@ pub(super) static DETECTION: Detection = Detection {
     logic: "At least `denials` calls from one source are denied within `window_minutes`: Low. \
             Enumeration (`operations` distinct operations in `services` services, reads of a \
             console page aside) and an address new to the principals each raise it.",
+    score: "20; +15 for enumeration; +15 where at least half of the denials are of principals that \
+            do no work there.",
     parameters: &[DENIALS, WINDOW, OPERATIONS, SERVICES],
     technique: Technique {
         tactic: ("TA0007", "Discovery"),
         technique: ("T1526", "Cloud Service Discovery"),
     },
-    controls: Controls { nist: &["AC-6", "SI-4", "AU-6"], hitrust: &["09.ab", "01.c"], gdpr: GDPR },
+    false_positives: "A read-only user who opens a console page; a posture scanner; a plan under \
+                      an old policy; a role whose permissions were just taken away.",
     runbook: "See whose credential it is and whether its owner is at this address. A scanner or a \
               plan under an old policy repeats the same reads daily: give it the permission or \
               trust its network. Otherwise disable the credential first and ask afterwards.",

@@ -2,7 +2,6 @@
 
 use super::window::plural;
 use super::{Detection, Technique};
-use crate::controls::{Controls, GDPR};
 use crate::evidence::{Entry, Kind};
 use crate::finding::Finding;
 use crate::intelligence::{Category, Hit, Intelligence};
@@ -19,16 +18,17 @@ pub(super) static DETECTION: Detection = Detection {
             reported +15, anonymizer or scanner +10, and +25 where a call succeeded. Where every call failed \
             or came from a stranger (anonymous, or of another account), it stays Informational: the whole Internet is scanned all day. \
             Hosting networks, the clouds' and your own addresses are context only.",
+    score: "By the worst list that names the address: malicious or your own 40, Tor 35, reported \
+            15, anonymizer or scanner 10; +25 where a call succeeded or a password was correct. \
+            Where nothing it called succeeded, at most 10.",
     parameters: &[],
     technique: Technique {
         tactic: ("TA0001", "Initial Access"),
         technique: ("T1078.004", "Valid Accounts: Cloud Accounts"),
     },
-    controls: Controls {
-        nist: &["SI-4", "SC-7", "AC-2(12)", "PM-16"],
-        hitrust: &["09.ab", "01.j"],
-        gdpr: GDPR,
-    },
+    false_positives: "An employee behind Tor, or behind a VPN whose exits are listed; an address \
+                      that its provider gave to somebody new after it was listed; your own \
+                      scanner, which lists of scanners name.",
     runbook: "If a call succeeded, somebody holds a working credential: disable it, end its \
               sessions, and read what it did from this address. If the address is an employee's \
               own VPN or Tor, say so in the policy as a trusted network.",

@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 
 use super::window::{Completed, Share, plural};
 use super::{Detection, Parameter, Technique, Unit, login_failures, password_spray};
-use crate::controls::{Controls, GDPR};
 use crate::evidence::{Entry, Kind};
 use crate::finding::{Finding, finding_of_day};
 use crate::score::{Reason, Severity};
@@ -22,16 +21,16 @@ pub(super) static DETECTION: Detection = Detection {
             login-failures. Or any principal does so in or within `window_minutes` after a \
             password spray: High, less where most accounts at the address are healthy or the \
             principal had signed in from it before.",
+    score: "After failures of the principal's own: 20, or 40 for an address new to the principal \
+            or after a burst. In or after a spray what the spray is worth, and 20 where the \
+            principal is known at the address.",
     parameters: &[FAILURES, WINDOW],
     technique: Technique {
         tactic: ("TA0001", "Initial Access"),
         technique: ("T1078.004", "Valid Accounts: Cloud Accounts"),
     },
-    controls: Controls {
-        nist: &["AC-7", "AC-2(12)", "IR-4"],
-        hitrust: &["09.ab", "01.p", "11.a"],
-        gdpr: GDPR,
-    },
+    false_positives: "A person who finally remembers the password; a password manager that fills \
+                      in the old one first; a new laptop in a hotel.",
     runbook: "Ask the account's owner whether it was them. If not: end its sessions, reset the \
               password and its keys, and read everything the account did since the sign-in.",
     find,

@@ -2,7 +2,6 @@
 
 use super::window::{Calls, Completed, Share, plural, slide};
 use super::{Detection, Parameter, Technique, Unit};
-use crate::controls::{Controls, GDPR};
 use crate::evidence::{Entry, Kind};
 use crate::finding::Finding;
 use crate::score::{Reason, Severity};
@@ -16,12 +15,16 @@ pub(super) static DETECTION: Detection = Detection {
             and low, `slow_failures` within `slow_window_minutes`. Low while under half of the \
             accounts active there only failed, High from 80%; slow and low stays Low, and so does \
             one application alone.",
+    score: "A burst by the share of accounts active there that only failed: 20 under half, 40 from \
+            half, 60 from 80%. Slow and low, and one application alone, 20.",
     parameters: &[FAILURES, WINDOW, SLOW_FAILURES, SLOW_WINDOW],
     technique: Technique {
         tactic: ("TA0006", "Credential Access"),
         technique: ("T1110", "Brute Force"),
     },
-    controls: Controls { nist: &["AC-7", "SI-4", "AU-6"], hitrust: &["09.ab", "01.p"], gdpr: GDPR },
+    false_positives: "A phone or a program with a stale password; an office of thousands behind \
+                      one address at nine in the morning; a password that expired for everybody at \
+                      once.",
     runbook: "See which accounts were tried and whether any of them signed in afterwards from this \
               or another new address. One account and one device failing evenly is a stale \
               password; many accounts, or names that do not exist, are an attack: deny the \

@@ -19,7 +19,7 @@ pub(crate) mod check;
 
 pub(crate) use self::credential_relocation::{is_of_relocation, is_relocated};
 pub(crate) use self::listed_source::{accuses, describe, is_accused};
-use crate::controls::Controls;
+use crate::controls::{self, Control};
 use crate::finding::Finding;
 use crate::view::View;
 
@@ -46,16 +46,25 @@ pub struct Detection {
     pub title: &'static str,
     /// When it fires, in a sentence.
     pub logic: &'static str,
+    /// How its points come about.
+    pub score: &'static str,
     /// The numbers a policy may set.
     pub parameters: &'static [Parameter],
     /// What it is in MITRE ATT&CK for cloud.
     pub technique: Technique,
-    /// The controls it serves.
-    pub controls: Controls,
+    /// What of other origin looks like it.
+    pub false_positives: &'static str,
     /// What to do about it, in a few sentences.
     pub runbook: &'static str,
     /// Its findings in what one ledger holds: at most one a UTC day.
     pub(crate) find: fn(&View<'_>) -> Vec<Finding>,
+}
+
+impl Detection {
+    /// The controls it serves.
+    pub fn controls(&self) -> Vec<Control> {
+        controls::of(self.id)
+    }
 }
 
 /// A MITRE ATT&CK technique and the tactic it serves.

@@ -3,7 +3,6 @@
 use super::login_failures::is_failure;
 use super::window::{Completed, Distinct, Share, plural, slide};
 use super::{Detection, Parameter, Technique, Unit};
-use crate::controls::{Controls, GDPR};
 use crate::evidence::Entry;
 use crate::finding::Finding;
 use crate::score::Reason;
@@ -16,16 +15,15 @@ pub(super) static DETECTION: Detection = Detection {
     logic: "Sign-ins of at least `accounts` distinct accounts from one source fail within \
             `window_minutes`. Low while under half of the accounts active there only failed, High \
             from 80%.",
+    score: "By the share of accounts active there that only failed: 20 under half, 40 from half, \
+            60 from 80%.",
     parameters: &[ACCOUNTS, WINDOW],
     technique: Technique {
         tactic: ("TA0006", "Credential Access"),
         technique: ("T1110.003", "Brute Force: Password Spraying"),
     },
-    controls: Controls {
-        nist: &["AC-7", "IA-5", "SI-4"],
-        hitrust: &["09.ab", "01.d", "01.p"],
-        gdpr: GDPR,
-    },
+    false_positives: "An office or a VPN gateway whose staff mistype, or must all change their \
+                      passwords; a migration that signs many accounts in with old secrets.",
     runbook: "See whether any account signed in from this address during or after the spray: that \
               one has a guessed password, so end its sessions and reset it first. Deny the \
               address. Where most accounts here work normally, it is an office or VPN with \

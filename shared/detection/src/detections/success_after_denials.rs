@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use super::window::plural;
 use super::{Detection, Parameter, Technique, Unit, error_burst};
-use crate::controls::{Controls, GDPR};
 use crate::evidence::{Entry, Kind};
 use crate::finding::{Finding, finding_of_day};
 use crate::score::{Reason, Severity};
@@ -17,16 +16,16 @@ pub(super) static DETECTION: Detection = Detection {
     logic: "A privileged operation succeeds in or within `window_minutes` after a burst of denied \
             calls (error-burst) from the same source: Medium; Low where the principal worked \
             there on an earlier day, or where only console pages were denied.",
+    score: "40, or 20 where the principal worked there on an earlier day or only console pages \
+            were denied; and what the burst of denials adds.",
     parameters: &[WINDOW],
     technique: Technique {
         tactic: ("TA0004", "Privilege Escalation"),
         technique: ("T1098", "Account Manipulation"),
     },
-    controls: Controls {
-        nist: &["AC-6", "AC-2(12)", "IR-4"],
-        hitrust: &["09.ab", "01.c", "11.a"],
-        gdpr: GDPR,
-    },
+    false_positives: "A plan and apply of an infrastructure pipeline with a role that may write \
+                      and not read everything; an administrator who tries, grants himself the \
+                      permission and goes on.",
     runbook: "Read the privileged call: what it created or changed may outlive the credential. \
               Undo it, disable the credential that made it, then look for further calls of both.",
     find,
