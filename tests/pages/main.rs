@@ -1,6 +1,10 @@
 //! Pages of the documentation that are made of what the program says of itself. A stale one fails;
 //! `UPDATE=1 cargo test --package callerwatch-tests --test pages` renews them.
 
+mod alerts;
+#[path = "../cli/command.rs"]
+#[expect(dead_code, reason = "its other half is for the tests of the command")]
+mod command;
 mod detections;
 
 use std::env;

@@ -1,17 +1,18 @@
 //! The report for people: what was read, then the alerts, the highest score first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, StdoutLock, Write};
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use callerwatch_detection::alert::Alert;
-use callerwatch_detection::evidence::Kind;
-use callerwatch_detection::ocsf;
+use callerwatch_detection::plain;
 use callerwatch_detection::score::Severity;
+use callerwatch_detection::steps::steps;
+use callerwatch_detection::words;
 use textwrap::{Options, WordSplitter};
 
-use super::plain::{brief, plain, shown};
+use super::plain::{plain, shown};
 use crate::scan::Summary;
 use crate::setup::Setup;
 
@@ -155,25 +156,28 @@ impl<W: Write> Page<W> {
         writeln!(self.out)?;
         let line = format!("{style}{severity} {}{style:#}  {BOLD}{title}{BOLD:#}", alert.score);
         writeln!(self.out, "{}", self.wrapped(&line, "  "))?;
-        for (index, reason) in alert.reasons.iter().enumerate() {
-            self.field(if index == 0 { "why" } else { "" }, &plain(&reason.to_string()))?;
-        }
-        let sum: i32 = alert.reasons.iter().map(|reason| reason.points).sum();
-        if sum != i32::from(alert.score) {
-            self.field("", &format!("{sum:+} in all, kept within 0 to 100"))?;
-        }
         let findings: Vec<&str> = alert.findings.iter().map(|it| it.detection.id).collect();
         self.field("found", &findings.join(", "))?;
-        self.field("who", &who(alert))?;
-        self.field("what", &what(alert))?;
-        self.field("where", &whence(alert))?;
-        let calls =
-            if alert.calls == 1 { "1 call".to_owned() } else { format!("{} calls", alert.calls) };
-        self.field("when", &format!("{} to {}, {calls}", alert.first, alert.last))?;
+        for field in words::fields(alert, plain::plain) {
+            let labels = std::iter::once(field.label).chain(std::iter::repeat(""));
+            for (label, line) in labels.zip(&field.lines) {
+                self.field(label, line)?;
+            }
+        }
         if let Some(leading) = alert.findings.first() {
             self.field("do", leading.detection.runbook)?;
         }
-        self.field("uid", &alert.uid)
+        for step in steps(alert) {
+            let label = step.action.name();
+            self.field(label, &format!("{}: {}", step.cloud, step.title))?;
+            // Not wrapped: it is to be copied.
+            writeln!(self.out, "{:width$}{}", "", step.text, width = LABEL_WIDTH + 3)?;
+        }
+        self.field("uid", &alert.uid)?;
+        if let Some(uid) = &alert.earlier {
+            self.field("earlier", &format!("{uid} (the day before)"))?;
+        }
+        Ok(())
     }
 
     /// A line as lines no longer than the page is wide.
@@ -211,78 +215,6 @@ fn color(severity: Severity) -> Style {
         Severity::Critical => AnsiColor::Magenta,
     };
     Style::new().bold().fg_color(Some(color.into()))
-}
-
-/// The principals, by what a person calls them. Samples are few: there may be others.
-fn who(alert: &Alert) -> String {
-    let identities = alert.samples.iter().map(|sample| (sample.name(), sample.principal()));
-    let principals: BTreeSet<String> = identities
-        .filter_map(|identity| match identity {
-            (Some(name), Some(uid)) if name != uid => {
-                Some(format!("{} ({})", brief(name), brief(uid)))
-            }
-            (name, uid) => name.or(uid).map(brief),
-        })
-        .collect();
-    let has_hidden = alert.samples.iter().any(|it| it.name().or(it.principal()).is_none());
-    let count = principals.len();
-    let hidden = match (has_hidden, count) {
-        (false, _) => "",
-        (true, 0) => "not told by the cloud",
-        (true, _) => ", and some the cloud hides",
-    };
-    named(principals.into_iter(), count) + hidden + among(alert)
-}
-
-/// The operations and how they ended, what succeeded first.
-fn what(alert: &Alert) -> String {
-    let operations: BTreeSet<(Kind, String)> = alert
-        .samples
-        .iter()
-        .map(|sample| {
-            let on = sample.resource().map(|it| format!(" on {}", brief(it))).unwrap_or_default();
-            (sample.kind, format!("{}{on}", brief(sample.operation())))
-        })
-        .collect();
-    let count = operations.len();
-    let told = operations.into_iter();
-    let told = told.map(|(kind, operation)| format!("{operation}: {}", ocsf::outcome(kind)));
-    named(told, count) + among(alert)
-}
-
-/// `, among others` where samples may not tell all.
-fn among(alert: &Alert) -> &'static str {
-    match alert.samples.len() {
-        0 => "not kept: too much else happened that day",
-        count if count < alert.calls => ", among others",
-        _ => "",
-    }
-}
-
-fn whence(alert: &Alert) -> String {
-    let mut parts = vec![plain(&alert.address())];
-    let addresses = alert.addresses();
-    if addresses.len() > 1 {
-        parts.push(named(addresses.iter().map(ToString::to_string), addresses.len()));
-    }
-    if let Some(country) = alert.country {
-        parts.push(country.to_string());
-    }
-    parts.extend(alert.autonomous_system.iter().map(|network| brief(&network.to_string())));
-    parts.extend(alert.lists.iter().map(|list| plain(list)));
-    parts.extend(alert.trusted_network.iter().map(|network| format!("in {}", plain(network))));
-    let mut accounts: Vec<String> = alert
-        .samples
-        .iter()
-        .filter_map(|sample| Some(format!("{} {}", sample.cloud, brief(sample.account()?))))
-        .collect();
-    accounts.sort_unstable();
-    accounts.dedup();
-    let count = accounts.len();
-    if count > 0 {
-        parts.push(format!("against {}", named(accounts.into_iter(), count)));
-    }
-    parts.join(" · ")
 }
 
 /// The first few, and how many more there are.

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 
 use crate::activity::Cloud;
 use crate::detections::{describe, is_of_relocation};
-use crate::evidence::Entry;
+use crate::evidence::{Entry, Kind};
 use crate::explanation::explanation;
 use crate::finding::Finding;
 use crate::hash;
-use crate::intelligence::{AutonomousSystem, CountryCode};
+use crate::intelligence::{AutonomousSystem, CountryCode, Hit};
 use crate::sample::Sample;
 use crate::score::{self, Reason, Severity};
 use crate::source::LedgerKey;
@@ -35,6 +35,12 @@ pub struct Alert {
     pub reasons: Vec<Reason>,
     /// How many distinct calls the findings rest on.
     pub calls: usize,
+    /// How many of them succeeded.
+    pub succeeded: usize,
+    /// How many gave the correct password of a sign-in that was stopped.
+    pub passwords_correct: usize,
+    /// How many distinct principals made them, as far as clouds tell.
+    pub principals: usize,
     /// Whether there may have been more calls, past what a ledger keeps.
     pub is_at_least: bool,
     /// The uid of the alert of the same source and the day before.
@@ -51,7 +57,7 @@ pub struct Alert {
     pub country: Option<CountryCode>,
     /// Whose network it is in, where known.
     pub autonomous_system: Option<AutonomousSystem>,
-    /// What lists say of the address.
+    /// What lists say of the address, and as of when they say it.
     pub lists: Vec<String>,
     /// The trusted network the address is in.
     pub trusted_network: Option<String>,
@@ -69,6 +75,10 @@ impl Alert {
         clouds.sort_unstable();
         clouds.dedup();
         let first = selection.of(&view.calls).next()?.time();
+        let last = selection.of(&view.calls).last()?.time();
+        let count = |is_it: fn(&&Entry) -> bool| selection.of(&view.calls).filter(is_it).count();
+        let principals: HashSet<u64> =
+            selection.of(&view.calls).filter_map(Entry::principal).collect();
         let samples = samples_of(view, &selection, samples);
         let trusted =
             view.key.address().and_then(|ip| view.policy.trusted_network(ip)).map(str::to_owned);
@@ -82,10 +92,13 @@ impl Alert {
             severity: Severity::of_score(score),
             reasons,
             calls,
+            succeeded: count(|call| call.kind().is_success()),
+            passwords_correct: count(|call| call.kind() == Kind::PasswordCorrect),
+            principals: principals.len(),
             is_at_least: false,
             earlier: None,
             first,
-            last: selection.of(&view.calls).last()?.time(),
+            last,
             resumed: selection
                 .of(&view.calls)
                 .map(Entry::time)
@@ -94,7 +107,7 @@ impl Alert {
             clouds,
             country: view.intelligence.country(view.key),
             autonomous_system: view.intelligence.autonomous_system(view.key),
-            lists: view.intelligence.hits(view.key).map(|hit| describe(&hit)).collect(),
+            lists: view.intelligence.hits(view.key).map(|hit| dated(&hit, last)).collect(),
             trusted_network: trusted,
             samples,
             findings,
@@ -147,6 +160,21 @@ impl Alert {
 /// The uid of the alert of a source and day.
 pub fn uid(key: &LedgerKey, day: Day) -> String {
     hash::identifier(&["alert", &key.to_string(), &day.to_string()])
+}
+
+/// `malicious (ipsum, 6 lists), as of 2026-03-01`; and how far from the calls that is, where it is days.
+fn dated(hit: &Hit<'_>, last: Timestamp) -> String {
+    let told = describe(hit);
+    let millis = hit.list.dated_secs.and_then(|secs| i64::try_from(secs).ok()?.checked_mul(1000));
+    let Some(day) = millis.and_then(Timestamp::from_millis).map(Timestamp::day) else {
+        return told;
+    };
+    let days = i64::from(last.day().number()) - i64::from(day.number());
+    match days {
+        2.. => format!("{told}, as of {day}, {days} days before these calls"),
+        ..=-2 => format!("{told}, as of {day}, {} days after these calls", -days),
+        _ => format!("{told}, as of {day}"),
+    }
 }
 
 fn united(findings: &[Finding]) -> Selection {

@@ -30,7 +30,9 @@ pub mod sample;
 pub mod score;
 pub mod sink;
 pub mod source;
+pub mod steps;
 pub mod timestamp;
 mod view;
+pub mod words;
 
 pub use decide::decide;

@@ -1,5 +1,8 @@
 //! Alerts to try the renderings on, made by the engine of made-up calls.
 
+use std::path::Path;
+use std::{env, fs};
+
 use callerwatch_detection::activity::{Actor, ActorKind, ApiActivity, Cloud, Outcome};
 use callerwatch_detection::alert::Alert;
 use callerwatch_detection::decide;
@@ -13,6 +16,16 @@ use callerwatch_detection::timestamp::Timestamp;
 /// 2026-03-02T08:00:00Z, in milliseconds.
 const START: i64 = 1_772_438_400_000;
 
+/// Fails unless a file of `cases/` says this, or writes it where `UPDATE` is set.
+#[expect(clippy::disallowed_methods, reason = "whether to write is said where the test is run")]
+pub(crate) fn check(name: &str, told: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sns/cases").join(name);
+    if env::var_os("UPDATE").is_some() {
+        fs::write(&path, told).unwrap();
+    }
+    assert_eq!(told, fs::read_to_string(&path).unwrap(), "renew cases/{name} with UPDATE=1");
+}
+
 /// Seven accounts fail to sign in from one address.
 pub(crate) fn spray() -> Alert {
     spray_from("203.0.113.7")
@@ -21,22 +34,6 @@ pub(crate) fn spray() -> Alert {
 /// The same from another address.
 pub(crate) fn spray_from(address: &str) -> Alert {
     let calls = (0..7).map(|n| call(n, address, Outcome::LoginFailed));
-    alert_of(calls.collect())
-}
-
-/// The same from a new address of one network each time.
-pub(crate) fn hopping() -> Alert {
-    let calls = (0..7).map(|n| call(n, &format!("2001:db8::{}", n + 1), Outcome::LoginFailed));
-    alert_of(calls.collect())
-}
-
-/// Denials of nobody the cloud tells of.
-pub(crate) fn nameless() -> Alert {
-    let calls = (0..20).map(|n| {
-        let mut call = call(n, "203.0.113.7", Outcome::Denied);
-        call.actor = Actor { kind: ActorKind::Unknown, uid: None, name: None };
-        call
-    });
     alert_of(calls.collect())
 }
 

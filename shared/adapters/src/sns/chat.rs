@@ -4,10 +4,11 @@
 //! in characters, and that no text of a caller formats, links or calls anybody.
 
 use callerwatch_detection::sink::Announcement;
+use callerwatch_detection::steps::{Action, steps};
+use callerwatch_detection::words;
 use serde_json::{Value, json};
 
 use super::escape::for_chat;
-use super::words;
 
 const TITLE_MAX: usize = 250;
 const DESCRIPTION_MAX: usize = 8000;
@@ -49,23 +50,31 @@ pub(super) fn notification(announcement: &Announcement<'_>) -> Value {
 
 fn description(announcement: &Announcement<'_>) -> String {
     let alert = announcement.alert;
-    let score = format!("{} of 100", alert.score);
-    let why = words::reasons(alert, for_chat).join(", ");
-    let mut lines = vec![
-        format!("*score* {score}: {why}"),
-        format!("*source* {}", words::source(alert, for_chat).join(" · ")),
-        format!("*calls* {}, {} to {}", words::calls(alert), alert.first, alert.last),
-        format!("*clouds* {}", words::clouds(alert)),
-    ];
-    let accounts = words::accounts_of_clouds(alert, for_chat);
-    if !accounts.is_empty() {
-        lines.push(format!("*accounts* {}", accounts.join(", ")));
-    }
-    let samples = words::samples(alert, SAMPLES_MAX);
-    lines.push(format!("*{}*", words::over_samples(alert, samples.len())));
-    lines.extend(samples.into_iter().map(|sample| words::call(alert, sample, for_chat)));
+    let mut lines = vec![format!("*score* {} of 100", alert.score)];
+    let fields = words::fields(alert, for_chat).into_iter();
+    lines.extend(fields.map(|field| format!("*{}* {}", field.label, field.lines.join(" · "))));
     lines.push(format!("*uid* {}", alert.uid));
     lines.extend(alert.earlier.iter().map(|uid| format!("*earlier* {uid} (the day before)")));
+    // Each as a whole or not at all: what is cut off a query asks something else.
+    let mut length: usize = lines.iter().map(|line| line.chars().count() + 1).sum();
+    let mut push_whole = |line: String| {
+        length += line.chars().count() + 1;
+        if length <= DESCRIPTION_MAX {
+            lines.push(line);
+        }
+    };
+    for step in steps(alert) {
+        let text = match step.action {
+            Action::See => step.text,
+            Action::Query | Action::Deny => format!("```{}```", step.text),
+        };
+        push_whole(format!("*{}* {}\n{text}", step.cloud, step.title));
+    }
+    let samples = words::samples(alert, SAMPLES_MAX);
+    push_whole(format!("*{}*", words::over_samples(alert, samples.len())));
+    for sample in samples {
+        push_whole(words::call(alert, sample, for_chat));
+    }
     lines.join("\n")
 }
 
@@ -105,15 +114,14 @@ mod tests {
     #[test]
     fn it_is_in_the_schema() {
         let alert = cases::spray();
-        let expected = include_str!("cases/spray.chat.json");
-        assert_eq!(format!("{:#}\n", told(&alert)), expected);
+        cases::check("spray.chat.json", &format!("{:#}\n", told(&alert)));
     }
 
     #[test]
     fn what_callers_wrote_is_harmless() {
         let alert = cases::hostile();
         let told = told(&alert);
-        assert_eq!(format!("{told:#}\n"), include_str!("cases/hostile.chat.json"));
+        cases::check("hostile.chat.json", &format!("{told:#}\n"));
         let text = told.to_string();
         for live in ["<", ">", "@", "`", "http:", "evil.example", "[", "_admin_", "&"] {
             let is_there = told["content"]["description"].as_str().unwrap().contains(live)

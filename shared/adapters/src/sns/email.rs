@@ -1,15 +1,17 @@
 //! An alert as a person reads it at night: what happened, how bad, why, what to do, and the calls.
 //!
-//! Plain text, since SNS sends nothing else. Must not hold a link that the caller wrote.
+//! Plain text, since SNS sends nothing else. Must not hold a link that the caller wrote; those of
+//! `steps` are ours.
 
 use std::fmt::Write;
 
 use callerwatch_detection::controls;
 use callerwatch_detection::ocsf::Activity;
 use callerwatch_detection::sink::Announcement;
+use callerwatch_detection::steps::steps;
+use callerwatch_detection::words;
 
 use super::escape::defanged;
-use super::words;
 
 const SAMPLES_MAX: usize = 10;
 
@@ -22,16 +24,18 @@ pub(super) fn text(announcement: &Announcement<'_>) -> String {
     }
     mail.line("");
     mail.field("score", [format!("{} of 100", alert.score)]);
-    mail.field("why", words::reasons(alert, defanged));
-    mail.field("source", words::source(alert, defanged));
-    mail.field("calls", [words::calls(alert)]);
-    mail.field("when", [format!("{} to {} (UTC)", alert.first, alert.last)]);
-    mail.field("clouds", [words::clouds(alert)]);
-    mail.field("accounts", words::accounts_of_clouds(alert, defanged));
+    for field in words::fields(alert, defanged) {
+        mail.field(field.label, field.lines);
+    }
     for finding in &alert.findings {
         let detection = finding.detection;
         mail.line(&format!("\n{} ({})", detection.title, detection.id));
         mail.line(detection.runbook);
+    }
+    for step in steps(alert) {
+        // Not defanged: these are ours, and to be followed and copied.
+        mail.line(&format!("\n{}: {}", step.cloud, step.title));
+        mail.line(&format!("  {}", step.text));
     }
     let samples = words::samples(alert, SAMPLES_MAX);
     mail.line(&format!("\n{}", words::over_samples(alert, samples.len())));
@@ -77,7 +81,7 @@ mod tests {
     fn it_reads_well_at_night() {
         let alert = cases::spray();
         let announcement = Announcement { alert: &alert, activity: Activity::Create };
-        assert_eq!(text(&announcement), include_str!("cases/spray.txt"));
+        cases::check("spray.txt", &text(&announcement));
     }
 
     #[test]
@@ -85,7 +89,7 @@ mod tests {
         let alert = cases::hostile();
         let announcement = Announcement { alert: &alert, activity: Activity::Update };
         let text = text(&announcement);
-        assert_eq!(text, include_str!("cases/hostile.txt"));
+        cases::check("hostile.txt", &text);
         for live in ["http:", "https:", "evil.example", "@corp", "\u{202e}", "\u{1b}", "\r"] {
             assert!(!text.contains(live), "{live:?}");
         }
@@ -97,8 +101,8 @@ mod tests {
         alert.samples.clear();
         alert.is_at_least = true;
         let text = text(&Announcement { alert: &alert, activity: Activity::Create });
-        assert!(text.contains("\ncalls    at least 7\n"), "{text}");
+        assert!(text.contains(" (UTC), at least 7 calls\n"), "{text}");
         assert!(text.contains("\ncalls not kept: too much else happened that day\n"), "{text}");
-        assert!(!text.contains("\naccounts"), "{text}");
+        assert!(text.contains("\nagainst  AWS\n"), "{text}");
     }
 }

@@ -6,10 +6,11 @@
 use callerwatch_detection::ocsf::{self, EVIDENCES_MAX};
 use callerwatch_detection::plain::plain_json;
 use callerwatch_detection::sink::Announcement;
+use callerwatch_detection::words;
 use serde_json::{Value, json};
 
 use super::escape::{ascii, defanged};
-use super::{chat as chat_schema, email, sms, words};
+use super::{chat as chat_schema, email, sms};
 
 /// What one request may carry, in all: bodies, subjects and attributes. SNS takes 256 KiB; what it
 /// adds up itself is not known to the byte.
@@ -23,18 +24,20 @@ const CUTS: [usize; 4] = [500, 100, 40, 10];
 
 /// One message.
 #[derive(Clone, Debug)]
-pub(super) struct Message {
-    pub(super) body: String,
+pub struct Message {
+    /// What is sent: text, or JSON.
+    pub body: String,
     /// Whether the body has a part for each protocol.
-    pub(super) is_structured: bool,
-    pub(super) subject: Option<String>,
+    pub is_structured: bool,
+    /// The subject of a mail.
+    pub subject: Option<String>,
     /// Name, type and value.
-    pub(super) attributes: Vec<(&'static str, &'static str, String)>,
+    pub attributes: Vec<(&'static str, &'static str, String)>,
 }
 
 impl Message {
     /// What it counts for.
-    pub(super) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         let attributes =
             self.attributes.iter().map(|(name, kind, value)| name.len() + kind.len() + value.len());
         self.body.len() + self.subject.as_ref().map_or(0, String::len) + attributes.sum::<usize>()
@@ -42,12 +45,12 @@ impl Message {
 }
 
 /// An alert for the topic of alerts: OCSF for whoever asks for nothing else.
-pub(super) fn alert(announcement: &Announcement<'_>) -> Message {
+pub fn alert(announcement: &Announcement<'_>) -> Message {
     within(announcement, BATCH_MAX_BYTES)
 }
 
 /// An alert for the topic that chat listens to.
-pub(super) fn chat(announcement: &Announcement<'_>) -> Message {
+pub fn chat(announcement: &Announcement<'_>) -> Message {
     Message {
         body: plain_json(&chat_schema::notification(announcement).to_string()),
         is_structured: false,

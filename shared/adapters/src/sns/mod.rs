@@ -9,12 +9,11 @@ mod cases;
 mod chat;
 mod email;
 mod escape;
-mod message;
+pub mod message;
 mod notice;
 mod sms;
 #[cfg(test)]
 mod tests;
-mod words;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,16 +1,24 @@
 //! An alert as one line on a telephone.
 
 use callerwatch_detection::alert::Alert;
+use callerwatch_detection::words;
 
 use super::escape::{ascii, defanged};
-use super::words;
 
 /// What one message holds; longer ones are charged and shown in parts.
 const SMS_MAX: usize = 140;
 
-/// `callerwatch High: 42 failed sign-ins from 203.0.113.7 (NL)`.
+/// `callerwatch High: 42 failed sign-ins from 203.0.113.7 (NL); 2 calls succeeded`. Whether any did
+/// is never what is cut off.
 pub(super) fn line(alert: &Alert) -> String {
-    ascii(&format!("callerwatch {}", words::headline(alert, defanged)), SMS_MAX)
+    let success = match (alert.succeeded, alert.passwords_correct) {
+        (0, 0) => "; none succeeded",
+        (0, _) => "; a password was correct",
+        (1, _) => "; 1 call succeeded",
+        (_, _) => "; calls succeeded",
+    };
+    let headline = format!("callerwatch {}", words::headline(alert, defanged));
+    ascii(&headline, SMS_MAX - success.len()) + success
 }
 
 #[cfg(test)]
@@ -21,11 +29,14 @@ mod tests {
     #[test]
     fn it_is_a_line() {
         for (alert, expected) in [
-            (cases::spray(), "callerwatch High: 7 failed sign-ins of 7 accounts from 203.0.113.7"),
+            (
+                cases::spray(),
+                "callerwatch High: 7 failed sign-ins of 7 accounts from 203.0.113.7; none succeeded",
+            ),
             (
                 cases::hostile(),
                 "callerwatch Low: 20 denied API calls from unrecognized source \
-                 \"hxxps[:]//evil[.]example/\\u{202e}?\"",
+                 \"hxxps[:]//evil[.]example/\\u{202e}?\"; none succeeded",
             ),
         ] {
             assert_eq!(line(&alert), expected);
@@ -33,6 +44,7 @@ mod tests {
         let mut alert = cases::spray();
         alert.findings[0].headline = "\u{e9}".repeat(1000);
         let line = line(&alert);
-        assert_eq!((line.len(), line.is_ascii(), line.ends_with("...")), (SMS_MAX, true, true));
+        assert_eq!((line.len(), line.is_ascii()), (SMS_MAX, true));
+        assert!(line.ends_with("...; none succeeded"), "{line}");
     }
 }

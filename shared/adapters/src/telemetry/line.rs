@@ -6,6 +6,7 @@
 use std::error::Error;
 use std::fmt::{self, Debug, Write};
 
+use callerwatch_detection::plain::plain_json;
 use serde_json::{Map, Value, json};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -39,7 +40,8 @@ where
         line.insert("timestamp".to_owned(), json!(clock::now().to_string()));
         line.insert("level".to_owned(), json!(metadata.level().as_str()));
         line.insert("target".to_owned(), json!(metadata.target()));
-        writeln!(writer, "{}", Value::Object(line))
+        // Logs are looked at in terminals too.
+        writeln!(writer, "{}", plain_json(&Value::Object(line).to_string()))
     }
 }
 

@@ -1,0 +1,195 @@
+//! What to do now about an alert: where to look, the query that shows all calls of its addresses,
+//! and the command that denies them.
+//!
+//! Everything is text to be copied, from `steps.txt`. Promises that it holds no text of a caller:
+//! addresses and days are typed, and an identifier is used only where it is of letters, digits and
+//! hyphens. So links are live, while those that callers wrote never are.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+
+use crate::activity::Cloud;
+use crate::alert::Alert;
+use crate::sample::Sample;
+use crate::source::LedgerKey;
+use crate::timestamp::Timestamp;
+
+const TEXT: &str = include_str!("steps.txt");
+/// More would be no query to read.
+const ADDRESSES_MAX: usize = 12;
+const DAY_SECS: i64 = 24 * 3600;
+
+/// What a step is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// To look at it in the console.
+    See,
+    /// To find all calls.
+    Query,
+    /// To keep the address out.
+    Deny,
+}
+
+impl Action {
+    /// As a label: `see`, `query`, `deny`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::See => "see",
+            Self::Query => "query",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The cloud it is done in.
+    pub cloud: Cloud,
+    /// What it is for.
+    pub action: Action,
+    /// What it does, in a few words.
+    pub title: &'static str,
+    /// A link, a query or a command, of one line.
+    pub text: String,
+}
+
+/// The steps of an alert, a cloud after the other. None where its source is no address.
+pub fn steps(alert: &Alert) -> Vec<Step> {
+    let steps = alert.clouds.iter().flat_map(|cloud| {
+        let filled = |(action, title, template)| {
+            let text = fill(alert, *cloud, template)?;
+            Some(Step { cloud: *cloud, action, title, text })
+        };
+        templates(*cloud).filter_map(filled)
+    });
+    // What lies within the clouds is not theirs to be told apart.
+    steps.filter(|step| alert.key.is_public() || step.action == Action::Query).collect()
+}
+
+fn templates(cloud: Cloud) -> impl Iterator<Item = (Action, &'static str, &'static str)> {
+    TEXT.split("\n\n").filter_map(move |paragraph| {
+        let mut lines = paragraph.lines();
+        let (of, action) = lines.next()?.split_once(' ')?;
+        let actions = [Action::See, Action::Query, Action::Deny];
+        let action = actions.into_iter().find(|it| it.name() == action)?;
+        let (title, text) = (lines.next()?, lines.next()?);
+        (of == cloud.name()).then_some((action, title, text))
+    })
+}
+
+/// The text with what is known in the place of `{…}`; none where any of it is not known.
+fn fill(alert: &Alert, cloud: Cloud, template: &str) -> Option<String> {
+    let mut text = String::with_capacity(template.len() + 200);
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        text.push_str(before);
+        // A brace that opens no name is JSON's.
+        if let Some((name, after)) = after.split_once('}').filter(|(name, _)| is_name(name)) {
+            text.push_str(&value(alert, cloud, name)?);
+            rest = after;
+        } else {
+            text.push('{');
+            rest = after;
+        }
+    }
+    text.push_str(rest);
+    Some(text)
+}
+
+const NAMES: [&str; 13] = [
+    "'addresses'",
+    "\"addresses\"",
+    "\"addresses\" OR",
+    "network",
+    "family",
+    "name",
+    "_name",
+    "from",
+    "to",
+    "region",
+    "event",
+    "encoded query",
+    "?project",
+];
+
+fn is_name(name: &str) -> bool {
+    NAMES.contains(&name)
+}
+
+fn value(alert: &Alert, cloud: Cloud, name: &str) -> Option<String> {
+    let day = |time: Timestamp| time.day().to_string();
+    Some(match name {
+        "'addresses'" => addresses(alert, '\'', ", ")?,
+        "\"addresses\"" => addresses(alert, '"', ", ")?,
+        "\"addresses\" OR" => addresses(alert, '"', " OR ")?,
+        "network" => network(&alert.key)?,
+        "family" => if alert.key.address()?.is_ipv4() { "iPv4" } else { "iPv6" }.to_owned(),
+        "name" => network(&alert.key)?.replace(['.', ':', '/'], "-"),
+        "_name" => network(&alert.key)?.replace(['.', ':', '/'], "_"),
+        "from" => day(alert.first.plus_secs(-DAY_SECS)),
+        "to" => day(alert.last.plus_secs(2 * DAY_SECS)),
+        "region" => event(alert, cloud)?.region()?.to_owned(),
+        "event" => event(alert, cloud)?.uid().to_owned(),
+        "encoded query" => {
+            let (.., query) = templates(cloud).find(|(action, ..)| *action == Action::Query)?;
+            encoded(&fill(alert, cloud, query)?)
+        }
+        "?project" => {
+            let accounts = of_cloud(alert, cloud).filter_map(Sample::account);
+            let project = accounts.filter(|it| is_plain(it)).min();
+            project.map_or(String::new(), |project| format!("?project={project}"))
+        }
+        _ => return None,
+    })
+}
+
+fn addresses(alert: &Alert, quote: char, between: &str) -> Option<String> {
+    let addresses = alert.addresses().into_iter().take(ADDRESSES_MAX);
+    let quoted: Vec<String> = addresses.map(|ip| format!("{quote}{ip}{quote}")).collect();
+    (!quoted.is_empty()).then(|| quoted.join(between))
+}
+
+/// What is to be denied: an address, or the /64 that one attacker holds whole.
+fn network(key: &LedgerKey) -> Option<String> {
+    match key.public_address()? {
+        IpAddr::V4(ip) => Some(format!("{ip}/32")),
+        IpAddr::V6(_) => Some(key.to_string()),
+    }
+}
+
+/// The event that tells most: a success before any other, and the latest of them.
+fn event(alert: &Alert, cloud: Cloud) -> Option<&Sample> {
+    let has_page =
+        |sample: &&Sample| is_plain(sample.uid()) && sample.region().is_some_and(is_plain);
+    let events = of_cloud(alert, cloud).filter(has_page);
+    events.max_by_key(|sample| (sample.kind.is_success(), sample.time))
+}
+
+fn of_cloud(alert: &Alert, cloud: Cloud) -> impl Iterator<Item = &Sample> {
+    alert.samples.iter().filter(move |sample| sample.cloud == cloud)
+}
+
+/// Nothing that a link, a query or a command could take for more than a name.
+fn is_plain(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.starts_with(|it: char| it.is_ascii_alphanumeric())
+        && text.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-')
+}
+
+/// Percent-encoded, all but what never needs it.
+fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(3 * text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(byte.into());
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests;

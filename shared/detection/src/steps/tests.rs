@@ -1,0 +1,130 @@
+//! What the steps of an alert are filled with, and that no caller has a word in them.
+
+use super::*;
+use crate::decide;
+use crate::evidence::tests::call;
+use crate::intelligence::Intelligence;
+use crate::ledger::MemoryLedger;
+use crate::observe::Observer;
+use crate::policy::Policy;
+use crate::source::Source;
+use crate::{activity::ApiActivity, activity::Outcome};
+
+fn in_all_clouds() -> Alert {
+    denials(|call, n| {
+        call.cloud = Cloud::ALL[n % 3];
+        call.region = Some("eu-west-1".into());
+        call.account = Some("example-project".into());
+        call.operation = format!("List{n}").into();
+    })
+}
+
+/// The alert of denials, changed as a caller or a cloud may.
+fn denials(change: fn(&mut ApiActivity<'static>, usize)) -> Alert {
+    let (intelligence, policy) = (Intelligence::default(), Policy::default());
+    let (mut observer, mut ledger) = (Observer::default(), MemoryLedger::default());
+    for n in 0..20 {
+        let time = 1_772_438_400_000 + i64::try_from(n).unwrap();
+        let mut call = call(&format!("e-{n}"), time, Outcome::Denied);
+        change(&mut call, n);
+        ledger.add(observer.observe(&call, &intelligence, &policy, None).unwrap());
+    }
+    let (key, ledger) = ledger.into_sources().next().unwrap();
+    decide(&key, ledger, &intelligence, &policy).pop().unwrap()
+}
+
+fn text_of(alert: &Alert, cloud: Cloud, action: Action) -> String {
+    let mut steps = steps(alert).into_iter();
+    let step = steps.find(|step| (step.cloud, step.action) == (cloud, action));
+    step.map_or(String::new(), |step| step.text)
+}
+
+#[test]
+fn every_cloud_has_every_step() {
+    for cloud in Cloud::ALL {
+        let actions: Vec<Action> = templates(cloud).map(|(action, ..)| action).collect();
+        assert_eq!(actions, [Action::See, Action::Query, Action::Deny], "{cloud}");
+    }
+    let steps = steps(&in_all_clouds());
+    assert_eq!(steps.len(), 9);
+    for Step { text, .. } in steps {
+        assert!(!NAMES.iter().any(|name| text.contains(&format!("{{{name}}}"))), "{text}");
+        assert!(!text.contains('\n'));
+    }
+}
+
+#[test]
+fn what_is_filled_in() {
+    let alert = in_all_clouds();
+    for (cloud, action, expected) in [
+        (
+            Cloud::Aws,
+            Action::See,
+            "https://eu-west-1.console.aws.amazon.com/cloudtrailv2/home?region=eu-west-1#/events/e-9",
+        ),
+        (Cloud::Aws, Action::Query, "sourceIPAddress IN ('203.0.113.7') AND"),
+        (
+            Cloud::Aws,
+            Action::Query,
+            ">= '2026-03-01 00:00:00' AND eventTime < '2026-03-04 00:00:00'",
+        ),
+        (Cloud::Aws, Action::Deny, "--name callerwatch-deny-203-0-113-7-32 "),
+        (Cloud::Aws, Action::Deny, r#"{"IpAddress":{"aws:SourceIp":"203.0.113.7/32"},"#),
+        (Cloud::Azure, Action::Query, r#"CallerIpAddress in ("203.0.113.7")"#),
+        (Cloud::Azure, Action::Deny, "#microsoft.graph.iPv4CidrRange"),
+        (
+            Cloud::Gcp,
+            Action::See,
+            "query;query=protoPayload.requestMetadata.callerIp%3D%28%22203.0.113.7%22%29%20AND%20",
+        ),
+        (Cloud::Gcp, Action::See, "%22?project=example-project"),
+        (Cloud::Gcp, Action::Deny, "levels create callerwatch_deny_203_0_113_7_32 "),
+    ] {
+        let text = text_of(&alert, cloud, action);
+        assert!(text.contains(expected), "{text}");
+    }
+}
+
+#[test]
+fn a_network_of_ipv6() {
+    let alert = denials(|call, n| {
+        call.source = Source::from_address(format!("2001:db8::{}", n % 2 + 1), "");
+    });
+    let query = text_of(&alert, Cloud::Aws, Action::Query);
+    assert!(query.contains("IN ('2001:db8::1', '2001:db8::2')"), "{query}");
+    let deny = text_of(&alert, Cloud::Aws, Action::Deny);
+    assert!(deny.contains(r#""aws:SourceIp":"2001:db8::/64""#), "{deny}");
+    // Of a network of which no address is known nothing can be asked.
+    let mut unsampled = alert;
+    unsampled.samples.clear();
+    let actions: Vec<Action> = steps(&unsampled).into_iter().map(|step| step.action).collect();
+    assert_eq!(actions, [Action::Deny]);
+}
+
+#[test]
+fn what_is_no_address_of_the_internet() {
+    let private = denials(|call, _| call.source = Source::from_address("10.0.0.5", "vpce-1"));
+    let actions: Vec<Action> = steps(&private).into_iter().map(|step| step.action).collect();
+    assert_eq!(actions, [Action::Query]);
+    let odd = denials(|call, _| call.source = Source::from_address("' OR 1=1 --", ""));
+    assert_eq!(steps(&odd), []);
+}
+
+#[test]
+fn no_text_of_a_caller_is_in_a_step() {
+    let alert = denials(|call, n| {
+        call.cloud = Cloud::ALL[n % 3];
+        call.uid = format!("e-{n}/../?x=<b>").into();
+        call.region = Some("evil.example/".into());
+        call.account = Some("p&x='; rm -rf".into());
+        call.actor.uid = Some("mallory'\"`$(id)".into());
+        call.resource = Some("mallory".into());
+    });
+    let all = steps(&alert);
+    assert_eq!(all.iter().filter(|step| step.action == Action::See).count(), 2);
+    for Step { text, .. } in all {
+        for word in ["evil", "mallory", "rm -rf", "e-1", "<b>", "?project"] {
+            assert!(!text.contains(word), "{word} in {text}");
+        }
+    }
+}
