@@ -147,7 +147,7 @@ fn fill(call: &mut ApiActivity<'_>, n: usize) {
     call.resource = Some(format!("arn:aws:s3:::prod-{n}/{}", text("object")).into());
     call.user_agent = Some(text("agent").into());
     call.status_code = Some(text("code").into());
-    call.mfa = Some(n % 2 == 0);
+    call.mfa = Some(n.is_multiple_of(2));
     call.source = Source::from_address(format!("2001:db8::{:x}", n + 1), "vpce-1");
     let uid = call.actor.uid.take().unwrap_or_default();
     call.actor = Actor {

@@ -6,12 +6,14 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use callerwatch_adapters::sns::message;
 use callerwatch_detection::activity::{ActorKind, Cloud, Outcome};
 use callerwatch_detection::alert::Alert;
 use callerwatch_detection::detections::DETECTIONS;
 use callerwatch_detection::intelligence::{Category, Intelligence};
 use callerwatch_detection::ocsf::{Activity, EVIDENCES_MAX, finding_of};
 use callerwatch_detection::policy::Policy;
+use callerwatch_detection::sink::Announcement;
 use callerwatch_detection::source::Source;
 use callerwatch_tests::incidents::{Telling, alerts, decided};
 use callerwatch_tests::{call, files_under, scan};
@@ -48,6 +50,7 @@ fn every_finding_passes_the_schema() {
     of_every_detection(&mut findings);
     of_every_source(&mut findings);
     of_samples(&mut findings);
+    of_messages(&mut findings);
     let Some(faults) = judged(&findings) else { return };
     assert_eq!(faults, "", "of {} findings", findings.count);
 }
@@ -135,6 +138,21 @@ fn of_samples(findings: &mut Findings) {
     assert_eq!(alerts.len(), 6);
     for alert in &alerts {
         findings.add_alert("the sample incident", alert);
+    }
+}
+
+/// What is cut until it fits into a message is a finding still.
+fn of_messages(findings: &mut Findings) {
+    let mut alert = alerts(DETECTIONS[0], Cloud::Aws, Telling::Maximal).pop().expect("an alert");
+    for kilobytes in [0, 1, 80] {
+        alert.findings[0].headline = "\u{1}é".repeat(kilobytes * 1000);
+        let reason = alert.reasons[0].clone();
+        alert.reasons.resize(alert.reasons.len() + 2 * kilobytes, reason);
+        let announcement = Announcement { alert: &alert, activity: Activity::Create };
+        let message = message::alert(&announcement);
+        let body: Value = serde_json::from_str(&message.body).expect("a part for each protocol");
+        let finding = serde_json::from_str(body["default"].as_str().expect("a text"));
+        findings.add(&format!("published with {kilobytes} kB more"), &finding.expect("a finding"));
     }
 }
 

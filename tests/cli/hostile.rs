@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::command::{Done, command, finish, run};
 use crate::folder::Folder;
-use crate::records::{denied_burst, document};
+use crate::records::{call, denied_burst, document};
 
 /// The longest line of a report: a few dozen texts of 120 characters each.
 const LINE_MAX_CHARS: usize = 4000;
@@ -83,6 +83,26 @@ fn text_of_callers_is_written_out() {
         assert_plain(&done);
         assert!(done.stdout.contains("denied API calls from 203.0.113.7"), "{}", done.stdout);
     }
+}
+
+/// However many are behind an address, its alert can be read.
+#[test]
+fn ten_thousand_principals() {
+    let folder = Folder::new("hostile-crowd");
+    let denied = |n: usize| {
+        let mut record = call(&format!("crowd-{n}"), n / 50, "203.0.113.7", "DescribeInstances");
+        record["userIdentity"]["principalId"] = format!("AIDAEXAMPLE{n}").into();
+        record["userIdentity"]["arn"] = format!("arn:aws:iam::111111111111:user/person-{n}").into();
+        record["userIdentity"]["userName"] = format!("person-{n}").into();
+        record["errorCode"] = "AccessDenied".into();
+        record
+    };
+    folder.put("log.json", document(&(0..10_000).map(denied).collect::<Vec<_>>()));
+    let done = run(&folder, "scan log.json");
+    assert_eq!((done.status, done.stderr.as_str()), (Some(0), ""));
+    assert_plain(&done);
+    assert!(done.stdout.contains("and 9992 more"), "{}", done.stdout);
+    assert!(done.stdout.lines().count() < 40, "{}", done.stdout);
 }
 
 /// 20 denied calls for every place, with the text in it.

@@ -36,6 +36,9 @@ fn uncolored(text: &str) -> String {
     plain.replace('\r', "")
 }
 
+const COPIED: [&str; 7] =
+    ["https://", "SELECT ", "union ", "protoPayload.", "aws ", "az ", "gcloud "];
+
 #[test]
 fn lines_are_as_wide_as_the_terminal() {
     let mut too_wide = Vec::new();
@@ -46,6 +49,10 @@ fn lines_are_as_wide_as_the_terminal() {
         let text = uncolored(&done.stdout);
         assert!(!text.contains('\x1b'), "nothing but colors: {text:?}");
         assert!(text.contains("6 alerts:"));
+        // What is to be copied is one line, which the terminal itself breaks.
+        let is_copied = |line: &str| COPIED.iter().any(|it| line.trim_start().starts_with(it));
+        let text: Vec<&str> = text.lines().filter(|line| !is_copied(line)).collect();
+        let text = text.join("\n");
         let wide = text.lines().filter(|line| line.chars().count() > columns);
         too_wide.extend(wide.map(|line| format!("{columns} columns: {line}")));
         let longest = text.lines().map(|line| line.chars().count()).max();

@@ -1,5 +1,6 @@
 //! `docs/ALERTS.md`: what people read, of the sample incident, in every place they read it.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ const LISTED: &str = "198.51.100.71";
 /// A stolen key in AWS, and a spray in Entra with a leaked key in Google Cloud.
 const OTHERS: [&str; 2] = ["203.0.113.87", "198.51.100.23"];
 /// 2026-03-07T12:00:00Z, three days before the incident: when its list was written.
-const DATED: Duration = Duration::from_secs(1_772_884_800);
+const DATED: Duration = Duration::from_hours(492_468);
 
 #[test]
 fn alerts_are_told() {
@@ -49,10 +50,9 @@ fn page() -> String {
          addresses, days and plain identifiers alone, and are meant to be followed.\n"
     );
     let mut section = |title: &str, about: &str, language: &str, text: &str| {
-        page.push_str(&format!(
-            "\n## {title}\n\n{about}\n\n````{language}\n{}\n````\n",
-            text.trim_end()
-        ));
+        let text = text.trim_end();
+        // Writing to a string cannot fail.
+        let _ = write!(page, "\n## {title}\n\n{about}\n\n````{language}\n{text}\n````\n");
     };
     section("E-mail", &format!("Subject: `{}`", told.subject), "text", &body("email"));
     section("SMS", "One part of 140 bytes.", "text", &body("sms"));

@@ -81,6 +81,9 @@ pub fn finding_of(alert: &Alert, activity: Activity, evidences_max: usize) -> Va
             "score_reasons": alert.reasons.iter().map(ToString::to_string).collect::<Vec<_>>(),
         },
     });
+    if let (Some(leading), Some(fields)) = (alert.findings.first(), finding.as_object_mut()) {
+        fields.insert("remediation".to_owned(), json!({ "desc": leading.detection.runbook }));
+    }
     for evidence in finding.get_mut("evidences").and_then(Value::as_array_mut).into_iter().flatten()
     {
         if let Some(endpoint) = evidence.get_mut("src_endpoint").and_then(Value::as_object_mut) {

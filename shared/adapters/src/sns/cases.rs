@@ -17,7 +17,6 @@ use callerwatch_detection::timestamp::Timestamp;
 const START: i64 = 1_772_438_400_000;
 
 /// Fails unless a file of `cases/` says this, or writes it where `UPDATE` is set.
-#[expect(clippy::disallowed_methods, reason = "whether to write is said where the test is run")]
 pub(crate) fn check(name: &str, told: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sns/cases").join(name);
     if env::var_os("UPDATE").is_some() {

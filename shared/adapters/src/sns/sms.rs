@@ -8,17 +8,16 @@ use super::escape::{ascii, defanged};
 /// What one message holds; longer ones are charged and shown in parts.
 const SMS_MAX: usize = 140;
 
-/// `callerwatch High: 42 failed sign-ins from 203.0.113.7 (NL); 2 calls succeeded`. Whether any did
+/// `callerwatch High: 42 failed sign-ins from 203.0.113.7 (NL); 2 succeeded`. Whether any did
 /// is never what is cut off.
 pub(super) fn line(alert: &Alert) -> String {
     let success = match (alert.succeeded, alert.passwords_correct) {
-        (0, 0) => "; none succeeded",
-        (0, _) => "; a password was correct",
-        (1, _) => "; 1 call succeeded",
-        (_, _) => "; calls succeeded",
+        (0, 0) => "; none succeeded".to_owned(),
+        (0, _) => "; a password was correct".to_owned(),
+        (count, _) => format!("; {count} succeeded"),
     };
     let headline = format!("callerwatch {}", words::headline(alert, defanged));
-    ascii(&headline, SMS_MAX - success.len()) + success
+    ascii(&headline, SMS_MAX.saturating_sub(success.len())) + &success
 }
 
 #[cfg(test)]

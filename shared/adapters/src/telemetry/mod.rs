@@ -76,6 +76,7 @@ mod tests {
         let writer = written.clone();
         tracing::subscriber::with_default(subscriber(level, move || writer.clone()), log);
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        assert!(!text.contains(['\u{1b}', '\u{9b}', '\u{202e}', '\u{200b}']), "{text:?}");
         text.lines()
             .map(|line| {
                 let mut line: Value = serde_json::from_str(line).unwrap();

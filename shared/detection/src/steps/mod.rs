@@ -6,7 +6,6 @@
 //! hyphens. So links are live, while those that callers wrote never are.
 
 use std::fmt::Write;
-use std::net::IpAddr;
 
 use crate::activity::Cloud;
 use crate::alert::Alert;
@@ -150,12 +149,11 @@ fn addresses(alert: &Alert, quote: char, between: &str) -> Option<String> {
     (!quoted.is_empty()).then(|| quoted.join(between))
 }
 
-/// What is to be denied: an address, or the /64 that one attacker holds whole.
+/// What is to be denied: an address, or the network that the key is.
 fn network(key: &LedgerKey) -> Option<String> {
-    match key.public_address()? {
-        IpAddr::V4(ip) => Some(format!("{ip}/32")),
-        IpAddr::V6(_) => Some(key.to_string()),
-    }
+    key.public_address()?;
+    let text = key.to_string();
+    Some(if text.contains('/') { text } else { format!("{text}/32") })
 }
 
 /// The event that tells most: a success before any other, and the latest of them.
