@@ -2,9 +2,12 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use callerwatch_detection::intelligence::Intelligence;
+use callerwatch_detection::timestamp::{Day, Timestamp};
 
+use crate::report::plain;
 use crate::setup;
 
 /// Runs the command.
@@ -19,5 +22,18 @@ pub(crate) fn run(file: &Path) -> anyhow::Result<u8> {
             list.name, list.category, list.entries, list.prefixes, list.refused
         )?;
     }
+    for warning in today().map(|today| policy.warnings(today)).unwrap_or_default() {
+        writeln!(stdout, "warning: {}", plain(&warning))?;
+    }
     Ok(0)
+}
+
+/// None where the clock of the machine tells no date.
+fn today() -> Option<Day> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "whether a date has passed is asked of the clock"
+    )]
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    Timestamp::from_millis(i64::try_from(since.as_millis()).ok()?).map(Timestamp::day)
 }

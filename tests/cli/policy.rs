@@ -96,3 +96,37 @@ fn a_policy_changes_what_is_found() {
         assert_eq!(done.findings().len(), alerts, "{policy}");
     }
 }
+
+#[test]
+fn what_is_suppressed_is_listed_and_fails_nothing() {
+    let folder = Folder::new("suppressed").with("log.json", document(&denied_burst("203.0.113.7")));
+    let until = |until: &str| {
+        format!(
+            "[[suppressions]]\ndetection = \"error-burst\"\nsource = \"203.0.113.0/24\"\n\
+             until = {until}\nreason = \"the scanner\"\n"
+        )
+    };
+    folder.put("policy.toml", until("2999-12-31"));
+    let scan = "scan log.json --policy policy.toml --fail-on low";
+    let done = run(&folder, scan);
+    assert_eq!(done.status, Some(0));
+    let (before, section) = done.stdout.split_once("1 suppressed alert\n").expect("a section");
+    assert!(before.contains("No alerts."), "{before}");
+    assert!(section.contains("203.0.113.7: the scanner (until 2999-12-31)"), "{section}");
+    let done = run(&folder, &format!("{scan} --format json"));
+    let findings = done.findings();
+    assert_eq!(findings.len(), 1);
+    assert_eq!(
+        (&findings[0]["status_id"], &findings[0]["status"]),
+        (&3.into(), &"Suppressed".into())
+    );
+    assert_eq!(findings[0]["status_detail"], "the scanner");
+    let done = run(&folder, "check-policy policy.toml");
+    assert!(done.stdout.contains("warning: line 1: this suppression ends in more than a year"));
+
+    // It ends by the day of the evidence.
+    folder.put("policy.toml", until("2026-03-01"));
+    let done = run(&folder, scan);
+    assert_eq!(done.status, Some(1));
+    assert!(!done.stdout.contains("suppressed"), "{}", done.stdout);
+}

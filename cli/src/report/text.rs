@@ -10,6 +10,7 @@ use callerwatch_detection::plain;
 use callerwatch_detection::score::Severity;
 use callerwatch_detection::steps::steps;
 use callerwatch_detection::words;
+use callerwatch_detection::suppress::Suppressed;
 use textwrap::{Options, WordSplitter};
 
 use super::plain::{plain, shown};
@@ -18,6 +19,8 @@ use crate::setup::Setup;
 
 /// How many of a kind are named before "and more".
 const NAMED_MAX: usize = 6;
+/// How many suppressed alerts are told one by one; JSON has all of them.
+const SUPPRESSED_MAX: usize = 50;
 const LABEL_WIDTH: usize = 8;
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -28,13 +31,16 @@ pub(crate) fn text(summary: &Summary, found: &[Alert], setup: &Setup) -> io::Res
     alerts(found)
 }
 
-/// Prints the alerts alone.
+/// Prints the alerts alone, the suppressed ones last and in brief.
 pub(crate) fn alerts(alerts: &[Alert]) -> io::Result<()> {
     let mut page = page();
-    page.headline(alerts)?;
-    for alert in alerts {
+    let (suppressed, speaking): (Vec<&Alert>, Vec<&Alert>) =
+        alerts.iter().partition(|alert| alert.is_suppressed());
+    page.headline(&speaking)?;
+    for alert in speaking {
         page.alert(alert)?;
     }
+    page.suppressed(&suppressed)?;
     page.out.flush()
 }
 
@@ -132,7 +138,7 @@ impl<W: Write> Page<W> {
         }
     }
 
-    fn headline(&mut self, alerts: &[Alert]) -> io::Result<()> {
+    fn headline(&mut self, alerts: &[&Alert]) -> io::Result<()> {
         let mut by_severity: BTreeMap<Severity, usize> = BTreeMap::new();
         for alert in alerts {
             *by_severity.entry(alert.severity).or_default() += 1;
@@ -158,6 +164,10 @@ impl<W: Write> Page<W> {
         writeln!(self.out, "{}", self.wrapped(&line, "  "))?;
         let findings: Vec<&str> = alert.findings.iter().map(|it| it.detection.id).collect();
         self.field("found", &findings.join(", "))?;
+        for Suppressed { detection, reason, until } in &alert.suppressed {
+            let reason = plain(reason);
+            self.field("silent", &format!("{detection}, suppressed until {until}: {reason}"))?;
+        }
         for field in words::fields(alert, plain::plain) {
             let labels = std::iter::once(field.label).chain(std::iter::repeat(""));
             for (label, line) in labels.zip(&field.lines) {
@@ -178,6 +188,32 @@ impl<W: Write> Page<W> {
             self.field("earlier", &format!("{uid} (the day before)"))?;
         }
         Ok(())
+    }
+
+    /// What the policy calls nothing, a line each.
+    fn suppressed(&mut self, alerts: &[&Alert]) -> io::Result<()> {
+        if alerts.is_empty() {
+            return Ok(());
+        }
+        let count = alerts.len();
+        let noun = if count == 1 { "alert" } else { "alerts" };
+        writeln!(self.out, "\n{BOLD}{count} suppressed {noun}{BOLD:#}")?;
+        for alert in alerts.iter().take(SUPPRESSED_MAX) {
+            let title = plain(&alert.title());
+            let mut reasons: Vec<String> = alert
+                .suppressed
+                .iter()
+                .map(|it| format!("{} (until {})", plain(&it.reason), it.until))
+                .collect();
+            reasons.dedup();
+            let reasons = reasons.join("; ");
+            let line = format!("{} {}  {title}: {reasons}", alert.severity, alert.score);
+            self.field("", &line)?;
+        }
+        match count.checked_sub(SUPPRESSED_MAX) {
+            Some(more @ 1..) => self.field("", &format!("and {more} more")),
+            _ => Ok(()),
+        }
     }
 
     /// A line as lines no longer than the page is wide.

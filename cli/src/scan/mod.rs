@@ -135,7 +135,8 @@ pub(crate) fn tell(faults: &[String]) -> io::Result<()> {
 }
 
 fn status(summary: &Summary, alerts: &[Alert], fail_on: Option<Severity>) -> u8 {
-    let is_met = fail_on.is_some_and(|least| alerts.iter().any(|alert| alert.severity >= least));
+    let counts = |alert: &Alert, least| !alert.is_suppressed() && alert.severity >= least;
+    let is_met = fail_on.is_some_and(|least| alerts.iter().any(|alert| counts(alert, least)));
     match (summary.faults.is_empty(), is_met) {
         (false, _) => EXIT_FAULT,
         (true, true) => 1,

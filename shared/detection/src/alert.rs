@@ -13,6 +13,7 @@ use crate::intelligence::{AutonomousSystem, CountryCode, Hit};
 use crate::sample::Sample;
 use crate::score::{self, Reason, Severity};
 use crate::source::LedgerKey;
+use crate::suppress::Suppressed;
 use crate::timestamp::{Day, Timestamp};
 use crate::view::{Selection, View};
 
@@ -63,6 +64,12 @@ pub struct Alert {
     pub trusted_network: Option<String>,
     /// A few of the calls, in words, by time.
     pub samples: Vec<Sample>,
+    /// Whether somebody who is known here achieved something: a call, or a correct password. Failures
+    /// cost an attacker nothing.
+    pub has_success: bool,
+    /// Findings of the day that the policy calls nothing: all of the alert's, or others, which are
+    /// then left out of it.
+    pub suppressed: Vec<Suppressed>,
 }
 
 impl Alert {
@@ -110,8 +117,17 @@ impl Alert {
             lists: view.intelligence.hits(view.key).map(|hit| dated(&hit, last)).collect(),
             trusted_network: trusted,
             samples,
+            has_success: selection.of(&view.calls).any(is_achievement),
+            suppressed: Vec::new(),
             findings,
         })
+    }
+
+    /// Whether the policy calls all of it nothing: it is not announced then.
+    pub fn is_suppressed(&self) -> bool {
+        let is_silent =
+            |it: &Finding| self.suppressed.iter().any(|other| other.detection == it.detection.id);
+        self.findings.iter().all(is_silent)
     }
 
     /// `42 failed sign-ins from 203.0.113.7 (NL)`.
@@ -175,6 +191,11 @@ fn dated(hit: &Hit<'_>, last: Timestamp) -> String {
         ..=-2 => format!("{told}, as of {day}, {} days after these calls", -days),
         _ => format!("{told}, as of {day}"),
     }
+}
+
+fn is_achievement(call: &Entry) -> bool {
+    (call.kind().is_success() || call.kind() == Kind::PasswordCorrect)
+        && !call.traits().is_stranger()
 }
 
 fn united(findings: &[Finding]) -> Selection {

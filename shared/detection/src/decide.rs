@@ -8,7 +8,10 @@ use crate::finding::Finding;
 use crate::intelligence::Intelligence;
 use crate::ledger::SourceLedger;
 use crate::policy::Policy;
+use crate::sample::Sample;
+use crate::score::Severity;
 use crate::source::LedgerKey;
+use crate::suppress::suppressed;
 use crate::timestamp::Day;
 use crate::view::View;
 
@@ -31,7 +34,7 @@ pub fn decide(
     findings.sort_by_key(|finding| (finding.day, std::cmp::Reverse(finding.score())));
     let mut alerts: Vec<Alert> = findings
         .chunk_by(|a, b| a.day == b.day)
-        .filter_map(|of_day| Alert::of(&view, of_day.to_vec(), &ledger.samples))
+        .filter_map(|of_day| alert_of_day(&view, of_day, &ledger.samples))
         .collect();
     let mut before: Option<(Day, String)> = None;
     for alert in &mut alerts {
@@ -40,6 +43,24 @@ pub fn decide(
         alert.earlier = earlier.filter(|(day, _)| *day == alert.day.previous()).map(|(_, uid)| uid);
     }
     alerts
+}
+
+/// The findings of a day as one alert. Those that are suppressed are left out of it, or else all of
+/// it is; a Critical one only by what the policy says of Critical ones.
+fn alert_of_day(view: &View<'_>, findings: &[Finding], samples: &[Sample]) -> Option<Alert> {
+    let whole = Alert::of(view, findings.to_vec(), samples)?;
+    let is_critical = whole.severity == Severity::Critical;
+    let is_suppressed = |it: &Finding| suppressed(view, it, samples, is_critical);
+    let silent: Vec<_> = findings.iter().filter_map(is_suppressed).collect();
+    let speaks = |it: &&Finding| silent.iter().all(|other| other.detection != it.detection.id);
+    let speaking: Vec<Finding> = findings.iter().filter(speaks).cloned().collect();
+    let mut alert = if silent.is_empty() || speaking.is_empty() {
+        whole
+    } else {
+        Alert::of(view, speaking, samples)?
+    };
+    alert.suppressed = silent;
+    Some(alert)
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ pub mod score;
 pub mod sink;
 pub mod source;
 pub mod steps;
+pub mod suppress;
 pub mod timestamp;
 mod view;
 pub mod words;

@@ -55,8 +55,8 @@ pub fn finding_of(alert: &Alert, activity: Activity, evidences_max: usize) -> Va
         "end_time": alert.last.millis(),
         "count": alert.calls,
         "is_alert": true,
-        "status_id": 1,
-        "status": "New",
+        "status_id": if alert.is_suppressed() { 3 } else { 1 },
+        "status": if alert.is_suppressed() { "Suppressed" } else { "New" },
         "severity_id": alert.severity.id(),
         "severity": alert.severity.name(),
         "risk_score": alert.score,
@@ -83,6 +83,10 @@ pub fn finding_of(alert: &Alert, activity: Activity, evidences_max: usize) -> Va
     });
     if let (Some(leading), Some(fields)) = (alert.findings.first(), finding.as_object_mut()) {
         fields.insert("remediation".to_owned(), json!({ "desc": leading.detection.runbook }));
+    }
+    if let (true, Some(fields)) = (alert.is_suppressed(), finding.as_object_mut()) {
+        let reasons: Vec<&str> = alert.suppressed.iter().map(|it| it.reason.as_str()).collect();
+        fields.insert("status_detail".to_owned(), json!(reasons.join("; ")));
     }
     for evidence in finding.get_mut("evidences").and_then(Value::as_array_mut).into_iter().flatten()
     {

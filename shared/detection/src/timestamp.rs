@@ -59,6 +59,13 @@ impl Day {
         self.0
     }
 
+    /// Reads `2026-03-02`; none where it is no date of the years 1970 to 9998.
+    pub fn parse(text: &str) -> Option<Self> {
+        let date: jiff::civil::Date = text.parse().ok().filter(|_| text.len() == 10)?;
+        let start = date.at(0, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+        Timestamp::from_millis(start.timestamp().as_millisecond()).map(Timestamp::day)
+    }
+
     /// The last instant of the day.
     pub fn end(self) -> Timestamp {
         Timestamp(self.start().0 + DAY_MILLIS - 1)
@@ -93,6 +100,10 @@ mod tests {
         assert_eq!(time.day().previous().to_string(), "2026-03-01");
         assert_eq!(time.plus_secs(-300).to_string(), "2026-03-02T09:20:00Z");
         assert_eq!(Timestamp::MAX.day().to_string(), "9998-12-31");
+        assert_eq!(Day::parse("2026-03-02"), Some(time.day()));
+        for text in ["2026-02-30", "2026-3-2", "20260302", "1969-12-31", "2026-03-02T00:00:00"] {
+            assert_eq!(Day::parse(text), None, "{text}");
+        }
         assert_eq!(Timestamp::from_millis(-1), None);
     }
 }

@@ -21,6 +21,7 @@ use self::difference::difference;
 pub(crate) use self::load::key_of;
 use self::load::{Candidate, Loader, Versions};
 use self::remembered::Table;
+use crate::clock;
 use crate::objects::FetchError;
 
 /// How long nobody looks whether anything changed.
@@ -277,6 +278,9 @@ fn tell(loaded: &Loaded) {
     for list in lists.iter().filter(|list| list.refused > 0) {
         let (list, lines) = (&list.name, list.refused);
         tracing::warn!(list, lines, "a list has lines that were not understood");
+    }
+    for warning in loaded.policy.warnings(clock::now().day()) {
+        tracing::warn!(warning, "the policy is odd");
     }
     if loaded.policy.has_country_rules() && loaded.intelligence.country_database().is_none() {
         tracing::warn!(

@@ -3,9 +3,9 @@
 
 use std::fmt::{self, Display, Write};
 
-use super::Policy;
 use super::countries::CountryRules;
 use super::glob::Pattern;
+use super::{Announcements, Policy};
 use super::{feeds, operations};
 use crate::detections::{DETECTIONS, Unit};
 use crate::feeds::{Feed, SHIPPED};
@@ -57,6 +57,14 @@ impl Policy {
             trusted.map(|(name, own)| format!("{name}: {}", joined(&own))),
         )?;
         write_items(to, "Critical assets", self.critical.iter().map(Pattern::as_str))?;
+        write_items(to, "Suppressions", self.suppressions.iter())?;
+        writeln!(to, "Announcements")?;
+        let defaults = Announcements::default();
+        for ((key, number), (_, default)) in self.announcements.iter().zip(defaults.iter()) {
+            let each = if key == "critical_group" { "detection and hour" } else { "day" };
+            let origin = if number == default { String::new() } else { format!(" {default}") };
+            writeln!(to, "  {key} = {number} a {each} (default{origin}); more go into a digest")?;
+        }
         self.write_operations(to)
     }
 

@@ -118,13 +118,24 @@ impl Fields {
 
     /// A whole number from 1 to `max`.
     pub(super) fn number(&mut self, what: &str, value: &Value<'_>, max: u32) -> Option<u32> {
-        let wanted = format!("a whole number from 1 to {max}");
+        self.number_from(1, what, value, max)
+    }
+
+    /// A whole number from `min` to `max`.
+    pub(super) fn number_from(
+        &mut self,
+        min: u32,
+        what: &str,
+        value: &Value<'_>,
+        max: u32,
+    ) -> Option<u32> {
+        let wanted = format!("a whole number from {min} to {max}");
         let DeValue::Integer(integer) = value.get_ref() else {
             self.wrong_type(what, &wanted, value);
             return None;
         };
         let number = u32::from_str_radix(integer.as_str(), integer.radix());
-        let number = number.ok().filter(|number| (1..=max).contains(number));
+        let number = number.ok().filter(|number| (min..=max).contains(number));
         if number.is_none() {
             let found = shown(&integer.to_string());
             self.fault(&value.span(), format!("`{what}` must be {wanted}, not {found}"));

@@ -1,4 +1,4 @@
-//! Patterns of resource names: `*` is any text, `?` any one character, letters of ASCII match in
+//! Patterns of names, of resources, principals and accounts: `*` is any text, `?` any one character, letters of ASCII match in
 //! either case, and the whole name must match.
 //!
 //! Promises time linear in the name: a pattern is at most 128 characters, and after a mismatch only
@@ -7,7 +7,7 @@
 use std::iter::Take;
 use std::str::Chars;
 
-/// A pattern of resource names.
+/// A pattern of names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pattern(String);
 
@@ -21,7 +21,7 @@ impl Pattern {
         if text.trim().is_empty() {
             Err("is empty")
         } else if text.chars().all(|c| c == '*') {
-            Err("matches every resource")
+            Err("matches every name")
         } else if text.chars().count() > PATTERN_MAX_CHARS {
             Err("is longer than 128 characters")
         } else {

@@ -1,10 +1,11 @@
 //! What the user wants: thresholds and windows, countries, feeds, lists, trusted networks, critical
-//! assets, privileged operations.
+//! assets, privileged operations, suppressions, budgets of announcements.
 //!
 //! One TOML file, every key of which is optional: without any file the defaults are complete. A
 //! file with faults yields all of them at once, each with its line, and what was understood all the
 //! same, so that the caller can add what only it can find. Does no I/O; steps receive `&Policy`.
 
+mod announcements;
 mod countries;
 mod describe;
 mod errors;
@@ -15,18 +16,21 @@ mod nearest;
 mod networks;
 mod operations;
 mod read;
+mod suppression;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+pub(crate) use self::announcements::Announcements;
 use self::countries::CountryRules;
 pub use self::countries::CountryVerdict;
 pub use self::errors::{Fault, PolicyErrors};
 use self::glob::Pattern;
 use self::networks::TrustedNetworks;
 use self::operations::PrivilegedOperations;
+pub use self::suppression::Suppression;
 use crate::detections::{Detection, Parameter};
 use crate::feeds::Feed;
 use crate::intelligence::{Category, CountryCode};
@@ -46,6 +50,8 @@ pub struct Policy {
     trusted: TrustedNetworks,
     critical: Vec<Pattern>,
     privileged: PrivilegedOperations,
+    suppressions: Vec<Suppression>,
+    pub(crate) announcements: Announcements,
 }
 
 /// A list of addresses that a policy names; the caller reads it.
@@ -74,6 +80,8 @@ impl Default for Policy {
             trusted: TrustedNetworks::default(),
             critical: Vec::default(),
             privileged: PrivilegedOperations::default(),
+            suppressions: Vec::default(),
+            announcements: Announcements::default(),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::countries::CountryRules;
 use super::errors::PolicyErrors;
 use super::fields::{Fields, Key, Value, shown};
 use super::glob::Pattern;
-use super::{Policy, PolicyList, feeds, networks};
+use super::{Policy, PolicyList, announcements, feeds, networks, suppression};
 use crate::detections::{DETECTIONS, Detection, Parameter, Unit};
 use crate::intelligence::{Category, CountryCode};
 
@@ -25,7 +25,7 @@ const MINUTES_MAX: u32 = 43_200;
 const LISTS_MAX: usize = 1000;
 const NAME_MAX_CHARS: usize = 64;
 
-const TOP_KEYS: [&str; 7] = [
+const TOP_KEYS: [&str; 9] = [
     "critical_assets",
     "detections",
     "countries",
@@ -33,6 +33,8 @@ const TOP_KEYS: [&str; 7] = [
     "lists",
     "trusted_networks",
     "privileged_operations",
+    "suppressions",
+    "announcements",
 ];
 
 /// Reads a policy file.
@@ -53,6 +55,8 @@ pub(super) fn read(text: &str) -> (Policy, PolicyErrors) {
             "lists" => lists(&mut policy, &mut fields, value),
             "trusted_networks" => trusted_networks(&mut policy, &mut fields, value),
             "privileged_operations" => privileged_operations(&mut policy, &mut fields, value),
+            "suppressions" => suppression::suppressions(&mut policy, &mut fields, value),
+            "announcements" => announcements::announcements(&mut policy, &mut fields, value),
             _ => fields.unknown(key, "the file", &TOP_KEYS),
         }
     }
@@ -223,7 +227,11 @@ pub(super) fn named<'v>(fields: &mut Fields, what: &str, value: &'v Value<'_>) -
 }
 
 /// A name that alerts repeat.
-fn short_name<'v>(fields: &mut Fields, what: &str, value: &'v Value<'_>) -> Option<&'v str> {
+pub(super) fn short_name<'v>(
+    fields: &mut Fields,
+    what: &str,
+    value: &'v Value<'_>,
+) -> Option<&'v str> {
     let name = named(fields, what, value)?;
     if name.chars().count() > NAME_MAX_CHARS || name.chars().any(char::is_control) {
         let rule = format!("at most {NAME_MAX_CHARS} characters, on one line");

@@ -54,6 +54,10 @@ fn the_example_is_understood_and_shows_everything() {
     let [ipsum, tor] = policy.lists() else { panic!("not two lists") };
     assert_eq!((ipsum.name.as_str(), ipsum.category), ("ipsum", Category::Malicious));
     assert_eq!((tor.name.as_str(), tor.column.as_deref()), ("Tor exits", Some("ipaddr")));
+    let [suppression] = policy.suppressions() else { panic!("not one suppression") };
+    assert_eq!(suppression.until.to_string(), "2026-12-31");
+    let shown = Policy::default().announcements;
+    assert_eq!(policy.announcements, shown, "what is shown is the default");
     let line = EXAMPLE.lines().nth(tor.line - 1).unwrap();
     assert_eq!(line, "path = \"lists/tor-exits.csv\"");
 }
@@ -117,8 +121,8 @@ critical_assets = ["prod-*"]
 "#;
     let expected = "\
 1: `critical_assets` must be a string, not a number
-1: the pattern `*` matches every resource
-2: unknown key `watch` in the file; there are critical_assets, detections, countries, feeds, lists, trusted_networks, privileged_operations
+1: the pattern `*` matches every name
+2: unknown key `watch` in the file; there are critical_assets, detections, countries, feeds, lists, trusted_networks, privileged_operations, suppressions, announcements
 3: unknown key `login-failure` in [detections]; did you mean `login-failures`?
 6: `window_minutes` must be a whole number from 1 to 43200, not `0`
 7: `slow_window_minutes` must be a whole number from 1 to 43200, not `43201`
@@ -210,7 +214,7 @@ fn a_policy_in_words() {
         assert!(words.lines().any(|of| of.starts_with(line)), "{line} is not in\n{words}");
     }
     let words = Policy::default().describe();
-    assert_eq!(words.matches(": none (default)").count(), 3);
+    assert_eq!(words.matches(": none (default)").count(), 4);
     let minutes =
         DETECTIONS.iter().flat_map(|it| it.parameters).filter(|it| it.unit == Unit::Minutes);
     assert_eq!(words.matches(" min (default)").count(), minutes.count());
