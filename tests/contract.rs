@@ -7,11 +7,12 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use callerwatch_adapters::ledger::{DynamoLedger, LedgerError};
 use callerwatch_detection::activity::Outcome;
+use callerwatch_detection::budget::Budget;
 use callerwatch_detection::decide;
 use callerwatch_detection::intelligence::Intelligence;
 use callerwatch_detection::ledger::{
     Batch, Bounds, Claim, Ledger, Mark, MemoryLedger, Record, SharedMemoryLedger, SourceLedger,
-    WarmLedger,
+    Told, WarmLedger,
 };
 use callerwatch_detection::observe::Observer;
 use callerwatch_detection::policy::Policy;
@@ -30,6 +31,8 @@ fn contract<L: Ledger>(make: impl Fn() -> L) {
     announcements_are_claimed_once(&make());
     a_lease_ends(&make());
     marks_come_back_with_the_evidence(&make());
+    budgets_are_spent_once(&make());
+    alerts_are_amended_by_more(&make());
     a_flood_hides_nothing(&make());
     keys_are_apart(&make());
 }
@@ -153,6 +156,24 @@ impl Ledger for OnRuntime<'_> {
         self.emulator.block_on(self.ledger.claim(key, mark, now))
     }
 
+    async fn admit(
+        &self,
+        budget: &Budget,
+        key: &LedgerKey,
+        mark: Mark,
+    ) -> Result<bool, LedgerError> {
+        self.emulator.block_on(self.ledger.admit(budget, key, mark))
+    }
+
+    async fn amend(
+        &self,
+        key: &LedgerKey,
+        mark: Mark,
+        record: &Record,
+    ) -> Result<bool, LedgerError> {
+        self.emulator.block_on(self.ledger.amend(key, mark, record))
+    }
+
     async fn mark(
         &self,
         key: &LedgerKey,
@@ -268,6 +289,43 @@ fn marks_come_back_with_the_evidence<L: Ledger>(ledger: &L) {
     block_on(ledger.mark(&key(), mark(Severity::High), Some(&Record::default()))).expect("mark");
     let whole = observe(ledger, &failures([1]));
     assert_eq!(Vec::from_iter(whole.marks), [mark(Severity::Low), mark(Severity::High)]);
+}
+
+/// By whoever asks, and however often for the same.
+fn budgets_are_spent_once<L: Ledger>(ledger: &L) {
+    let admit = |name: &str, most, day: i64| {
+        let budget = Budget { name: name.to_owned(), most };
+        let mark = Mark { day: now(86_400 * day).day(), severity: Severity::High };
+        block_on(ledger.admit(&budget, &key(), mark)).expect("admit")
+    };
+    assert!(admit("a", 2, 0) && admit("a", 2, 1));
+    assert!(admit("a", 2, 0) && admit("a", 2, 1), "again");
+    assert!(!admit("a", 2, 2) && !admit("a", 2, 3));
+    assert!(admit("b", 1, 2) && !admit("b", 1, 3));
+    assert!(!admit("c", 0, 0));
+}
+
+fn alerts_are_amended_by_more<L: Ledger>(ledger: &L) {
+    let record = |calls, gist| Record {
+        title: "an alert".to_owned(),
+        calls,
+        last: Some(now(0)),
+        gist,
+        told: Told::Unchanged,
+        ..Record::default()
+    };
+    let of = |severity, record: &Record| {
+        block_on(ledger.amend(&key(), mark(severity), record)).expect("amend")
+    };
+    let told = Record { told: Told::InDigest(now(0).hour()), ..record(10, 1) };
+    block_on(ledger.mark(&key(), mark(Severity::Low), Some(&told))).expect("mark");
+    assert!(of(Severity::Low, &record(20, 2)));
+    assert!(!of(Severity::Low, &record(15, 3)), "less than is known");
+    assert!(of(Severity::Low, &record(30, 4)));
+    let suppressed = Record { told: Told::Suppressed("known".to_owned()), ..record(40, 5) };
+    assert!(of(Severity::Low, &suppressed));
+    // It was not announced by any of this.
+    assert_eq!(claim(ledger, Severity::Medium, 0), Claim::Granted);
 }
 
 /// Ten thousand failures of one account, in batches, before and after a spray and a sign-in: what

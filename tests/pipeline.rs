@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use callerwatch_detection::alert::Alert;
+use callerwatch_detection::budget::Budget;
 use callerwatch_detection::decide;
 use callerwatch_detection::intelligence::Intelligence;
 use callerwatch_detection::ledger::{
@@ -168,6 +169,14 @@ impl<L: Ledger + Sync> Ledger for Failing<L> {
 
     async fn claim(&self, key: &LedgerKey, mark: Mark, now: Timestamp) -> Result<Claim, Refused> {
         self.with(self.ledger.claim(key, mark, now)).await
+    }
+
+    async fn admit(&self, budget: &Budget, key: &LedgerKey, mark: Mark) -> Result<bool, Refused> {
+        self.with(self.ledger.admit(budget, key, mark)).await
+    }
+
+    async fn amend(&self, key: &LedgerKey, mark: Mark, record: &Record) -> Result<bool, Refused> {
+        self.with(self.ledger.amend(key, mark, record)).await
     }
 
     async fn mark(

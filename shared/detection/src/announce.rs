@@ -1,4 +1,4 @@
-//! The notify step, first half: which of a source's alerts are news.
+//! The notify step, first part: which of a source's alerts are news.
 //!
 //! Announced when it opens, and again only when its severity rises. An incident that goes on past
 //! midnight is not told again unless it worsens or comes back after a pause.
@@ -20,9 +20,11 @@ pub enum Due {
     Announce(Activity),
     /// It goes on from the day before, which was announced: it is only to be marked.
     Continues,
+    /// It was announced, or is suppressed: what is known of it now is only to be kept.
+    Keep,
 }
 
-/// The alerts that are news, by day, with what they are to be marked with. `alerts` are those of one
+/// What is to be done about each alert, by day, with what it is to be marked with. `alerts` are those of one
 /// source, by day; days before `since` were decided when they were new.
 pub fn due<'a>(
     alerts: &'a [Alert],
@@ -33,7 +35,12 @@ pub fn due<'a>(
     let mut due = Vec::new();
     for (place, alert) in alerts.iter().enumerate() {
         let mark = Mark { day: alert.day, severity: alert.severity };
-        if since.is_some_and(|since| alert.day < since) || !mark.is_news(&marks) {
+        if since.is_some_and(|since| alert.day < since) {
+            continue;
+        }
+        // Not marked, so that it is news once nothing suppresses it any more.
+        if alert.is_suppressed() || !mark.is_news(&marks) {
+            due.push((alert, mark, Due::Keep));
             continue;
         }
         let before = place.checked_sub(1).and_then(|before| alerts.get(before));
@@ -72,7 +79,8 @@ mod tests {
             ledgers.flat_map(|(key, it)| decide(&key, it, &intelligence, &policy)).collect();
         let marks = marks.iter().map(|(days, severity)| mark(*days, *severity)).collect();
         let due = due(&alerts, &marks, since.map(day));
-        due.into_iter().map(|(_, mark, what)| (mark, what)).collect()
+        let news = due.into_iter().filter(|(_, _, what)| *what != Due::Keep);
+        news.map(|(_, mark, what)| (mark, what)).collect()
     }
 
     fn day(number: u32) -> Day {

@@ -12,6 +12,7 @@
 pub mod activity;
 pub mod alert;
 pub mod announce;
+pub mod budget;
 pub mod controls;
 mod decide;
 pub mod detections;

@@ -1,8 +1,9 @@
-//! Event time: milliseconds since 1970-01-01T00:00:00Z, and UTC days of it.
+//! Time: milliseconds since 1970-01-01T00:00:00Z, and UTC days and hours of it.
 
 use std::fmt;
 
 const DAY_MILLIS: i64 = 86_400_000;
+const HOUR_MILLIS: i64 = 3_600_000;
 
 /// An instant of event time, in milliseconds since the Unix epoch, within the years 1970 to 9998.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +32,13 @@ impl Timestamp {
     /// The UTC day this instant lies in.
     pub fn day(self) -> Day {
         Day(u32::try_from(self.0 / DAY_MILLIS).unwrap_or(0))
+    }
+}
+
+impl Timestamp {
+    /// The UTC hour this instant lies in.
+    pub fn hour(self) -> Hour {
+        Hour(u32::try_from(self.0 / HOUR_MILLIS).unwrap_or(0))
     }
 }
 
@@ -86,6 +94,41 @@ impl fmt::Display for Day {
     }
 }
 
+/// A UTC hour, counted from 1970-01-01.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hour(u32);
+
+impl Hour {
+    /// The hour that began so many hours after 1970-01-01.
+    pub fn from_number(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// Hours since 1970-01-01.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The first instant of the hour.
+    pub fn start(self) -> Timestamp {
+        Timestamp((i64::from(self.0) * HOUR_MILLIS).min(Timestamp::MAX.0))
+    }
+
+    /// The hour so many before; the first one where there is none.
+    #[must_use]
+    pub fn back(self, hours: u32) -> Self {
+        Self(self.0.saturating_sub(hours))
+    }
+}
+
+/// `2026-03-02T09`.
+impl fmt::Display for Hour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.start().to_string();
+        f.write_str(text.get(..13).unwrap_or(&text))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,5 +148,8 @@ mod tests {
             assert_eq!(Day::parse(text), None, "{text}");
         }
         assert_eq!(Timestamp::from_millis(-1), None);
+        assert_eq!(time.hour().to_string(), "2026-03-02T09");
+        assert_eq!(time.hour().back(10).to_string(), "2026-03-01T23");
+        assert_eq!(time.hour().start().to_string(), "2026-03-02T09:00:00Z");
     }
 }

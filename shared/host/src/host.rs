@@ -129,6 +129,8 @@ impl Host {
         let settled = settle(evidence, judgement, &self.ledger, &self.sink).await;
         metrics.findings = settled.findings;
         metrics.published = settled.published;
+        metrics.deferred = settled.deferred;
+        metrics.suppressed = settled.suppressed;
         for failure in settled.failures.iter().take(LOGGED_MAX) {
             let error = failure as &dyn Error;
             if let Failure::Held { .. } = failure {

@@ -2,6 +2,7 @@
 //!
 //! Promises that what fails is told with the messages that brought it, and nothing else is, and
 //! that no alert is lost, whatever fails when: it is claimed before it is published and marked after.
+//! What exceeds its budget is left to a digest, and marked too.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -9,10 +10,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use callerwatch_detection::alert::Alert;
 use callerwatch_detection::announce::{Due, due};
+use callerwatch_detection::budget::{Budget, urgency};
 use callerwatch_detection::decide;
 use callerwatch_detection::intelligence::Intelligence;
-use callerwatch_detection::ledger::{Claim, Ledger, Mark, Record, SourceLedger};
-use callerwatch_detection::ocsf::{self, Activity};
+use callerwatch_detection::ledger::{Claim, Ledger, Mark, Record, SourceLedger, Told};
+use callerwatch_detection::ocsf::Activity;
 use callerwatch_detection::policy::Policy;
 use callerwatch_detection::sink::{AlertSink, Announcement};
 use callerwatch_detection::source::LedgerKey;
@@ -34,6 +36,10 @@ pub struct Settled<L: Error + 'static, S: Error + 'static> {
     pub findings: u64,
     /// Alerts that went out.
     pub published: u64,
+    /// Alerts that exceeded their budget, and go out in a digest.
+    pub deferred: u64,
+    /// Alerts that the policy suppresses, each time that something new is known of them.
+    pub suppressed: u64,
 }
 
 /// Why the evidence of a source is to come back.
@@ -92,6 +98,7 @@ struct Granted {
 /// What became of one source.
 struct Outcome<L: Error + 'static, S: Error + 'static> {
     findings: u64,
+    suppressed: u64,
     granted: Vec<Granted>,
     failures: Vec<Failure<L, S>>,
     messages: BTreeSet<usize>,
@@ -120,8 +127,14 @@ async fn settle_with<L: Ledger + Sync, S: AlertSink + Sync>(
     ledger: &L,
     sink: &S,
 ) -> Settled<L::Error, S::Error> {
-    let mut settled =
-        Settled { failed: BTreeSet::new(), failures: Vec::new(), findings: 0, published: 0 };
+    let mut settled = Settled {
+        failed: BTreeSet::new(),
+        failures: Vec::new(),
+        findings: 0,
+        published: 0,
+        deferred: 0,
+        suppressed: 0,
+    };
     let sources = observed.sources.into_iter();
     let mut outcomes = stream::iter(
         sources
@@ -131,6 +144,7 @@ async fn settle_with<L: Ledger + Sync, S: AlertSink + Sync>(
     let mut granted = Vec::new();
     while let Some(outcome) = outcomes.next().await {
         settled.findings += outcome.findings;
+        settled.suppressed += outcome.suppressed;
         if !outcome.failures.is_empty() {
             settled.failed.extend(outcome.messages);
         }
@@ -138,7 +152,7 @@ async fn settle_with<L: Ledger + Sync, S: AlertSink + Sync>(
         granted.extend(outcome.granted);
     }
     drop(outcomes);
-    announce(granted, ledger, sink, &mut settled).await;
+    announce(granted, judgement, ledger, sink, &mut settled).await;
     settled
 }
 
@@ -150,7 +164,8 @@ async fn settle_source<L: Ledger + Sync, S: AlertSink>(
     ledger: &L,
 ) -> Outcome<L::Error, S::Error> {
     let Pending { batch, messages, .. } = pending;
-    let mut outcome = Outcome { findings: 0, granted: Vec::new(), failures: Vec::new(), messages };
+    let mut outcome =
+        Outcome { findings: 0, suppressed: 0, granted: Vec::new(), failures: Vec::new(), messages };
     let whole = match ledger.observe(&key, &batch).await {
         Ok(whole) => whole,
         Err(source) => {
@@ -172,7 +187,16 @@ async fn settle_source<L: Ledger + Sync, S: AlertSink>(
         alerts.iter().map(|alert| u64::try_from(alert.findings.len()).unwrap_or(0)).sum();
     for (alert, mark, what) in due(&alerts, &marks, since) {
         let told = match what {
-            Due::Continues => ledger.mark(&key, mark, Some(&record(alert, Activity::Create))).await,
+            Due::Keep => {
+                let kept = ledger.amend(&key, mark, &kept(alert)).await;
+                kept.map(|is_more| {
+                    outcome.suppressed += u64::from(is_more && alert.is_suppressed());
+                })
+            }
+            Due::Continues => {
+                let record = Record::of(alert, Activity::Create, Told::Before);
+                ledger.mark(&key, mark, Some(&record)).await
+            }
             Due::Announce(activity) => match ledger.claim(&key, mark, judgement.now).await {
                 Ok(Claim::Granted) => {
                     outcome.granted.push(Granted {
@@ -200,8 +224,21 @@ async fn settle_source<L: Ledger + Sync, S: AlertSink>(
     outcome
 }
 
-async fn announce<L: Ledger, S: AlertSink>(
+/// What is to be kept of an alert that is not announced.
+fn kept(alert: &Alert) -> Record {
+    let told = if alert.is_suppressed() {
+        let reasons: BTreeSet<&str> =
+            alert.suppressed.iter().map(|it| it.reason.as_str()).collect();
+        Told::Suppressed(reasons.into_iter().collect::<Vec<_>>().join("; "))
+    } else {
+        Told::Unchanged
+    };
+    Record::of(alert, Activity::Update, told)
+}
+
+async fn announce<L: Ledger + Sync, S: AlertSink>(
     mut granted: Vec<Granted>,
+    judgement: Judgement<'_>,
     ledger: &L,
     sink: &S,
     settled: &mut Settled<L::Error, S::Error>,
@@ -210,34 +247,50 @@ async fn announce<L: Ledger, S: AlertSink>(
         return;
     }
     // What matters most goes out first, whatever happens then.
-    granted.sort_by(|a, b| (b.mark.severity, &a.alert.uid).cmp(&(a.mark.severity, &b.alert.uid)));
+    granted.sort_by(|a, b| {
+        urgency(&b.alert).cmp(&urgency(&a.alert)).then_with(|| a.alert.uid.cmp(&b.alert.uid))
+    });
+    let (mut alone, mut deferred) = (Vec::new(), Vec::new());
+    for it in granted {
+        let budget = Budget::of(&it.alert, judgement.policy, judgement.now);
+        // Where nobody can say, too much is better than too little.
+        let is_admitted = ledger.admit(&budget, &it.alert.key, it.mark).await.unwrap_or(true);
+        if is_admitted { alone.push(it) } else { deferred.push(it) }
+    }
     let announcements: Vec<Announcement<'_>> =
-        granted.iter().map(|it| Announcement { alert: &it.alert, activity: it.activity }).collect();
-    let answers = sink.publish(&announcements).await;
+        alone.iter().map(|it| Announcement { alert: &it.alert, activity: it.activity }).collect();
+    let answers = if alone.is_empty() { Vec::new() } else { sink.publish(&announcements).await };
     let mut answers = answers.into_iter();
-    for Granted { alert, mark, activity, messages } in granted {
-        let Alert { key, uid, .. } = &alert;
+    let mut told: Vec<(Granted, Told)> = Vec::new();
+    for it in alone {
+        let Alert { key, uid, .. } = &it.alert;
         let failure = match answers.next() {
             Some(Ok(())) => {
                 settled.published += 1;
-                let marked = ledger.mark(key, mark, Some(&record(&alert, activity))).await;
-                marked.err().map(|source| Failure::Ledger { key: key.clone(), source })
+                told.push((it, Told::Alone));
+                continue;
             }
-            Some(Err(source)) => Some(Failure::Sink { key: key.clone(), uid: uid.clone(), source }),
-            None => Some(Failure::Unanswered { key: key.clone(), uid: uid.clone() }),
+            Some(Err(source)) => Failure::Sink { key: key.clone(), uid: uid.clone(), source },
+            None => Failure::Unanswered { key: key.clone(), uid: uid.clone() },
         };
-        if let Some(failure) = failure {
+        settled.failed.extend(it.messages);
+        settled.failures.push(failure);
+    }
+    settled.deferred += u64::try_from(deferred.len()).unwrap_or(u64::MAX);
+    let in_digest = || Told::InDigest(judgement.now.hour());
+    told.extend(deferred.into_iter().map(|it| (it, in_digest())));
+    let marks = told.into_iter().map(async |(it, told)| {
+        let Granted { alert, mark, activity, messages } = it;
+        let record = Record::of(&alert, activity, told);
+        let marked = ledger.mark(&alert.key, mark, Some(&record)).await;
+        marked.map_err(|source| (Failure::Ledger { key: alert.key, source }, messages))
+    });
+    let mut marked = stream::iter(marks).buffer_unordered(AT_ONCE);
+    while let Some(marked) = marked.next().await {
+        if let Err((failure, messages)) = marked {
             settled.failed.extend(messages);
             settled.failures.push(failure);
         }
-    }
-}
-
-fn record(alert: &Alert, activity: Activity) -> Record {
-    Record {
-        title: alert.title(),
-        score: alert.score,
-        finding: ocsf::finding_of(alert, activity, ocsf::EVIDENCES_MAX).to_string(),
     }
 }
 

@@ -1,13 +1,16 @@
 //! The alert's item: who may announce it, and what was said.
 //!
-//! `pk` is `alert#` and the uid, `sk` is `alert`. `announced` is the highest severity told so far;
-//! `lease_N` says until when somebody has the right to tell severity N.
+//! `pk` is `alert#` and the uid, `sk` is `alert`. `announced` is the highest severity told so far, by
+//! itself or in a digest; `lease_N` says until when somebody has the right to tell severity N. What
+//! was decided of it by hand (`closed_at`, `closed_as`, `closed_reason`) ends when it is told again.
 
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use callerwatch_detection::alert;
-use callerwatch_detection::ledger::{Claim, LEASE_SECS, Mark, Record};
+use callerwatch_detection::ledger::{Claim, LEASE_SECS, Mark, Record, Told};
 use callerwatch_detection::source::LedgerKey;
 use callerwatch_detection::timestamp::Timestamp;
 
@@ -61,29 +64,47 @@ impl DynamoLedger {
     ) -> Result<(), LedgerError> {
         let sent = self
             .update_alert(key, mark)
-            .update_expression(
-                "SET announced = :severity, #severity = :severity, #day = :day, \
-                 #source = :source, title = :title, score = :score, finding = :finding, \
-                 expires_at = :expires_at",
-            )
+            .update_expression(format!(
+                "SET announced = :severity, #severity = :severity, told = :told, \
+                 told_at = :now, {KNOWN} REMOVE suppressed, closed_at, closed_as, closed_reason"
+            ))
             .condition_expression("attribute_not_exists(announced) OR announced <= :severity")
-            .expression_attribute_names("#severity", "severity")
-            .expression_attribute_values(":title", AttributeValue::S(record.title.clone()))
-            .expression_attribute_values(":score", number(record.score.into()))
-            .expression_attribute_values(":finding", AttributeValue::S(record.finding.clone()))
+            .known(record)
+            .expression_attribute_values(":told", AttributeValue::S(told(&record.told)))
             .send()
             .await;
-        match sent {
-            Ok(_) => Ok(()),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(())
+        is_done(sent).map(|_| ()).map_err(|error| self.error("recording the alert", key, error))
+    }
+
+    /// Keeps what is known of an alert now, where it is more than was known. One that was erased is
+    /// not made again.
+    pub(super) async fn amend_alert(
+        &self,
+        key: &LedgerKey,
+        mark: Mark,
+        record: &Record,
+    ) -> Result<bool, LedgerError> {
+        let is_more = "attribute_not_exists(last_at) OR last_at < :last OR \
+                       (last_at = :last AND calls <= :calls)";
+        let update = self.update_alert(key, mark).known(record);
+        let update = match &record.told {
+            Told::Suppressed(reason) => update
+                .update_expression(format!(
+                    "SET #severity = :severity, suppressed = :suppressed, amended_at = :now, {KNOWN}"
+                ))
+                .condition_expression(is_more)
+                .expression_attribute_values(":suppressed", AttributeValue::S(reason.clone())),
+            _ => {
+                // Its severity stays what was told.
+                update
+                    .update_expression(format!(
+                        "SET #severity = if_not_exists(#severity, :severity), \
+                         amended_at = :now, {KNOWN} REMOVE suppressed"
+                    ))
+                    .condition_expression(format!("attribute_exists(announced) AND ({is_more})"))
             }
-            Err(error) => Err(self.error("recording the alert", key, error)),
-        }
+        };
+        is_done(update.send().await).map_err(|error| self.error("amending the alert", key, error))
     }
 
     fn update_alert(&self, key: &LedgerKey, mark: Mark) -> UpdateItemFluentBuilder {
@@ -102,6 +123,59 @@ impl DynamoLedger {
     }
 }
 
-fn number(number: i64) -> AttributeValue {
+/// What is kept of an alert whenever anything is.
+const KNOWN: &str = "#day = :day, #source = :source, title = :title, score = :score, \
+                     detection = :detection, calls = :calls, last_at = :last, \
+                     finding = :finding, expires_at = :expires_at, \
+                     opened_at = if_not_exists(opened_at, :now)";
+
+/// Gives the values of [`KNOWN`].
+trait WithKnown {
+    fn known(self, record: &Record) -> Self;
+}
+
+impl WithKnown for UpdateItemFluentBuilder {
+    fn known(self, record: &Record) -> Self {
+        let calls = i64::try_from(record.calls).unwrap_or(i64::MAX);
+        let last = record.last.map_or(0, Timestamp::millis);
+        self.expression_attribute_names("#severity", "severity")
+            .expression_attribute_values(":title", AttributeValue::S(record.title.clone()))
+            .expression_attribute_values(":score", number(record.score.into()))
+            .expression_attribute_values(":detection", AttributeValue::S(record.detection.into()))
+            .expression_attribute_values(":calls", number(calls))
+            .expression_attribute_values(":last", number(last))
+            .expression_attribute_values(":finding", AttributeValue::S(record.finding.clone()))
+            .expression_attribute_values(":now", number(clock::now().millis()))
+    }
+}
+
+/// Whether an update was made; false where its condition did not hold.
+pub(super) fn is_done<T>(
+    sent: Result<T, SdkError<UpdateItemError, HttpResponse>>,
+) -> Result<bool, SdkError<UpdateItemError, HttpResponse>> {
+    match sent {
+        Ok(_) => Ok(true),
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// How it was told, as the item says it.
+fn told(told: &Told) -> String {
+    match told {
+        Told::Alone => "alone".to_owned(),
+        Told::InDigest(hour) => format!("digest of {hour}"),
+        Told::Before => "with the day before".to_owned(),
+        Told::Suppressed(_) | Told::Unchanged => "not".to_owned(),
+    }
+}
+
+pub(super) fn number(number: i64) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }

@@ -6,6 +6,8 @@
 //! drop from any ledger, so it commutes with everything too.
 
 mod alert;
+mod budget;
+mod digest;
 #[cfg(feature = "operator")]
 mod erase;
 mod item;
@@ -17,8 +19,11 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use callerwatch_detection::budget::Budget;
 use callerwatch_detection::evidence::Entry;
-use callerwatch_detection::ledger::{Batch, Bounds, Claim, Ledger, Mark, Record, SourceLedger};
+use callerwatch_detection::ledger::{
+    Batch, Bounds, Claim, Ledger, Mark, Record, SourceLedger, Told,
+};
 use callerwatch_detection::sample::{self, SAMPLES_PER_DAY};
 use callerwatch_detection::source::LedgerKey;
 use callerwatch_detection::timestamp::Timestamp;
@@ -226,14 +231,36 @@ impl Ledger for DynamoLedger {
         self.claim_alert(key, mark, now).await
     }
 
+    async fn admit(
+        &self,
+        budget: &Budget,
+        key: &LedgerKey,
+        mark: Mark,
+    ) -> Result<bool, LedgerError> {
+        self.take_of(budget, key, mark).await
+    }
+
+    async fn amend(
+        &self,
+        key: &LedgerKey,
+        mark: Mark,
+        record: &Record,
+    ) -> Result<bool, LedgerError> {
+        self.amend_alert(key, mark, record).await
+    }
+
     async fn mark(
         &self,
         key: &LedgerKey,
         mark: Mark,
         record: Option<&Record>,
     ) -> Result<(), LedgerError> {
-        // In this order: a ledger that says so is never asked again.
+        // In this order: what is due is found before it is said to be, and a ledger that says so is
+        // never asked again.
         if let Some(record) = record {
+            if let Told::InDigest(hour) = record.told {
+                self.leave_to_digest(key, mark, record, hour).await?;
+            }
             self.record_alert(key, mark, record).await?;
         }
         self.update(key)

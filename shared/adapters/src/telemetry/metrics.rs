@@ -18,6 +18,10 @@ pub struct Metrics {
     pub findings: u64,
     /// Alerts that went out.
     pub published: u64,
+    /// Alerts that exceeded their budget, and go out in a digest.
+    pub deferred: u64,
+    /// Alerts that the policy suppresses.
+    pub suppressed: u64,
     /// Alerts that went out and that chat refused.
     pub chat_refused: u64,
     /// Messages that are to come back.
@@ -58,6 +62,8 @@ impl Metrics {
             ("Rejected", self.rejected),
             ("Findings", self.findings),
             ("Published", self.published),
+            ("Deferred", self.deferred),
+            ("Suppressed", self.suppressed),
             ("ChatRefused", self.chat_refused),
             ("BatchFailures", self.batch_failures),
             ("LedgerFull", self.ledger_full),
@@ -99,11 +105,11 @@ mod tests {
         );
         assert_eq!(line["FunctionName"], "callerwatch-aws");
         let declared = about["Metrics"].as_array().unwrap();
-        assert_eq!(declared.len(), 12);
+        assert_eq!(declared.len(), 14);
         for metric in declared {
             assert!(line[metric["Name"].as_str().unwrap()].is_u64(), "{metric}");
         }
-        assert_eq!(line.as_object().unwrap().len(), 14);
+        assert_eq!(line.as_object().unwrap().len(), 16);
         assert_eq!((&line["Events"], &line["NewestEventAge"]), (&json!(7), &json!(12)));
     }
 
@@ -111,7 +117,7 @@ mod tests {
     fn an_age_that_is_not_known_is_not_zero() {
         let line = line(Metrics::default());
         assert_eq!(line.get("NewestEventAge"), None);
-        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap().len(), 11);
+        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap().len(), 13);
         assert_eq!(line["Events"], 0);
     }
 }

@@ -1,11 +1,13 @@
 //! Ledgers in memory: the executable specification, and what a scan uses.
 
 use std::collections::hash_map::{Entry as Slot, HashMap};
+use std::collections::{BTreeMap, HashSet, btree_map};
 use std::convert::Infallible;
 use std::sync::{Mutex, PoisonError};
 
 use super::publication::LEASE_SECS;
-use super::{Batch, Bounds, Claim, Ledger, Mark, Record, SourceLedger};
+use super::{Batch, Bounds, Claim, Ledger, Mark, Record, SourceLedger, Told};
+use crate::budget::Budget;
 use crate::evidence::Entry;
 use crate::observe::Observation;
 use crate::sample::{self, SAMPLES_PER_DAY, Sample};
@@ -18,6 +20,8 @@ use crate::timestamp::Timestamp;
 pub struct MemoryLedger {
     sources: HashMap<LedgerKey, SourceLedger, foldhash::fast::RandomState>,
     leases: HashMap<(LedgerKey, Mark), Timestamp>,
+    budgets: HashMap<String, HashSet<(LedgerKey, Mark)>>,
+    records: BTreeMap<(LedgerKey, Mark), Record>,
     bounds: Option<Bounds>,
 }
 
@@ -56,6 +60,11 @@ impl MemoryLedger {
                 }
             }
         }
+    }
+
+    /// What is known of alerts, by source, but for the findings in full.
+    pub fn records(&self) -> &BTreeMap<(LedgerKey, Mark), Record> {
+        &self.records
     }
 
     /// All ledgers, in no order.
@@ -98,8 +107,43 @@ impl MemoryLedger {
         }
     }
 
-    fn mark(&mut self, key: &LedgerKey, mark: Mark) {
+    fn admit(&mut self, budget: &Budget, key: &LedgerKey, mark: Mark) -> bool {
+        let taken = self.budgets.entry(budget.name.clone()).or_default();
+        let own = (key.clone(), mark);
+        if taken.contains(&own) {
+            return true;
+        }
+        taken.len() < budget.most && taken.insert(own)
+    }
+
+    fn amend(&mut self, key: &LedgerKey, mark: Mark, record: &Record) -> bool {
+        let record = Record { finding: String::new(), ..record.clone() };
+        match self.records.entry((key.clone(), mark)) {
+            btree_map::Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                if (known.last, known.calls) > (record.last, record.calls) || *known == record {
+                    return false;
+                }
+                let told = match &record.told {
+                    Told::Unchanged => known.told.clone(),
+                    told => told.clone(),
+                };
+                *known = Record { told, ..record };
+                true
+            }
+            btree_map::Entry::Vacant(slot) => {
+                slot.insert(record);
+                true
+            }
+        }
+    }
+
+    fn mark(&mut self, key: &LedgerKey, mark: Mark, record: Option<&Record>) {
         self.sources.entry(key.clone()).or_default().marks.insert(mark);
+        if let Some(record) = record {
+            let record = Record { finding: String::new(), ..record.clone() };
+            self.records.insert((key.clone(), mark), record);
+        }
     }
 }
 
@@ -142,6 +186,11 @@ impl SharedMemoryLedger {
         Self(Mutex::new(ledger))
     }
 
+    /// The ledger, once nobody shares it any more.
+    pub fn into_inner(self) -> MemoryLedger {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut MemoryLedger) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -163,13 +212,31 @@ impl Ledger for SharedMemoryLedger {
         Ok(self.with(|ledger| ledger.claim(key, mark, now)))
     }
 
+    async fn admit(
+        &self,
+        budget: &Budget,
+        key: &LedgerKey,
+        mark: Mark,
+    ) -> Result<bool, Infallible> {
+        Ok(self.with(|ledger| ledger.admit(budget, key, mark)))
+    }
+
+    async fn amend(
+        &self,
+        key: &LedgerKey,
+        mark: Mark,
+        record: &Record,
+    ) -> Result<bool, Infallible> {
+        Ok(self.with(|ledger| ledger.amend(key, mark, record)))
+    }
+
     async fn mark(
         &self,
         key: &LedgerKey,
         mark: Mark,
-        _: Option<&Record>,
+        record: Option<&Record>,
     ) -> Result<(), Infallible> {
-        self.with(|ledger| ledger.mark(key, mark));
+        self.with(|ledger| ledger.mark(key, mark, record));
         Ok(())
     }
 }

@@ -18,9 +18,10 @@ use std::future::Future;
 
 pub use bounds::Bounds;
 pub use memory::{MemoryLedger, SharedMemoryLedger};
-pub use publication::{Claim, LEASE_SECS, Mark, Record};
+pub use publication::{Claim, LEASE_SECS, Mark, Record, Told};
 pub use warm::WarmLedger;
 
+use crate::budget::Budget;
 use crate::evidence::Entry;
 use crate::sample::{self, Sample};
 use crate::source::LedgerKey;
@@ -90,7 +91,25 @@ pub trait Ledger {
         now: Timestamp,
     ) -> impl Future<Output = Result<Claim, Self::Error>> + Send;
 
-    /// Says that `mark` was announced, and in which words.
+    /// Takes an announcement of a budget for `mark`: the same one, however often it is asked for.
+    /// False where all of it is taken.
+    fn admit(
+        &self,
+        budget: &Budget,
+        key: &LedgerKey,
+        mark: Mark,
+    ) -> impl Future<Output = Result<bool, Self::Error>> + Send;
+
+    /// Keeps what is known of an alert that was announced before, or is suppressed, and announces
+    /// nothing. Whether that is more than was known here.
+    fn amend(
+        &self,
+        key: &LedgerKey,
+        mark: Mark,
+        record: &Record,
+    ) -> impl Future<Output = Result<bool, Self::Error>> + Send;
+
+    /// Says that `mark` was announced or left to a digest, and in which words.
     fn mark(
         &self,
         key: &LedgerKey,
@@ -108,6 +127,14 @@ impl<L: Ledger + Sync> Ledger for &L {
 
     async fn claim(&self, key: &LedgerKey, mark: Mark, now: Timestamp) -> Result<Claim, L::Error> {
         (**self).claim(key, mark, now).await
+    }
+
+    async fn admit(&self, budget: &Budget, key: &LedgerKey, mark: Mark) -> Result<bool, L::Error> {
+        (**self).admit(budget, key, mark).await
+    }
+
+    async fn amend(&self, key: &LedgerKey, mark: Mark, record: &Record) -> Result<bool, L::Error> {
+        (**self).amend(key, mark, record).await
     }
 
     async fn mark(

@@ -4,8 +4,14 @@
 //! ends, so the announcement is made by another. It may then be made twice, under one uid; it is
 //! never lost.
 
+use crate::alert::Alert;
+use crate::hash;
+use crate::ocsf::{self, Activity};
 use crate::score::Severity;
-use crate::timestamp::Day;
+use crate::timestamp::{Day, Hour, Timestamp};
+
+/// How long an alert may go on before it is kept anew.
+const GIST_HOURS: u32 = 6;
 
 /// An announcement: the alert of a day, at a severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,15 +29,71 @@ impl Mark {
     }
 }
 
-/// What an announcement said, kept for whoever asks later.
+/// What is known of an alert, kept for whoever asks later.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// The alert's title.
     pub title: String,
     /// Its score.
     pub score: u8,
+    /// The leading detection.
+    pub detection: &'static str,
+    /// How many calls it rests on.
+    pub calls: usize,
+    /// The last of them.
+    pub last: Option<Timestamp>,
     /// The whole of it, as an OCSF Detection Finding.
     pub finding: String,
+    /// How it was told.
+    pub told: Told,
+    /// What is worth to be kept anew where it differs.
+    pub gist: u64,
+}
+
+/// How an alert was told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Told {
+    /// By itself.
+    #[default]
+    Alone,
+    /// Not yet: it is due in the digest of this hour.
+    InDigest(Hour),
+    /// With the alert of the day before, of which it is the rest.
+    Before,
+    /// Not at all, for this reason.
+    Suppressed(String),
+    /// As it was before.
+    Unchanged,
+}
+
+impl Record {
+    /// What is known of an alert, told or to be told so.
+    pub fn of(alert: &Alert, activity: Activity, told: Told) -> Self {
+        Self {
+            title: alert.title(),
+            score: alert.score,
+            detection: alert.findings.first().map_or("", |leading| leading.detection.id),
+            calls: alert.calls,
+            last: Some(alert.last),
+            finding: ocsf::finding_of(alert, activity, ocsf::EVIDENCES_MAX).to_string(),
+            told,
+            gist: gist(alert),
+        }
+    }
+}
+
+/// What an alert says in short: its findings, whether they are suppressed, and in steps how much
+/// there is of them and until when. An alert that goes on is kept anew a few times and not with
+/// every call, since whoever calls must not run up the bill.
+fn gist(alert: &Alert) -> u64 {
+    let mut parts = vec![
+        alert.severity.name().to_owned(),
+        alert.calls.checked_ilog10().unwrap_or_default().to_string(),
+        (alert.last.hour().number() / GIST_HOURS).to_string(),
+    ];
+    parts.extend(alert.findings.iter().map(|finding| finding.detection.id.to_owned()));
+    parts.extend(alert.suppressed.iter().map(|it| format!("suppressed {}", it.reason)));
+    hash::of_parts(&parts.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// The answer to a claim.

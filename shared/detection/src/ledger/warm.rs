@@ -1,13 +1,15 @@
 //! A ledger that remembers what others answered, and spares them the writes that add nothing.
 //!
 //! What a warm function remembers may be behind: others write too. So it is used only to leave out
-//! what is stored already, or drowns in a flood ([`Bounds::news`]); claims and marks always go
-//! through. Forgetting costs a write that changes nothing.
+//! what is stored already, drowns in a flood ([`Bounds::news`]), or asks of a budget that is spent;
+//! claims and marks always go through. Forgetting costs a write that changes nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use super::{Batch, Bounds, Claim, Ledger, Mark, Record, SourceLedger};
+use crate::alert;
+use crate::budget::Budget;
 use crate::sample;
 use crate::source::LedgerKey;
 use crate::timestamp::Timestamp;
@@ -16,6 +18,9 @@ use crate::timestamp::Timestamp;
 const ENTRIES_MAX: usize = 1 << 18;
 /// The most sources remembered, since each costs more than its entries.
 const SOURCES_MAX: usize = 10_000;
+/// The most alerts remembered, and the most budgets: more are forgotten, all at once.
+const GISTS_MAX: usize = 20_000;
+const SPENT_MAX: usize = 1_000;
 
 /// A ledger behind a memory of its own answers.
 #[derive(Debug)]
@@ -32,6 +37,10 @@ struct Memory {
     by_use: BTreeMap<u64, LedgerKey>,
     uses: u64,
     entries: usize,
+    /// What was last kept of alerts, by their uids.
+    gists: HashMap<String, u64>,
+    /// Budgets of which all is taken, by name.
+    spent: HashSet<String>,
 }
 
 impl<L> WarmLedger<L> {
@@ -93,6 +102,20 @@ impl Memory {
         }
     }
 
+    fn keep(&mut self, uid: String, gist: u64) {
+        if self.gists.len() >= GISTS_MAX {
+            self.gists.clear();
+        }
+        self.gists.insert(uid, gist);
+    }
+
+    fn spend(&mut self, budget: &str) {
+        if self.spent.len() >= SPENT_MAX {
+            self.spent.clear();
+        }
+        self.spent.insert(budget.to_owned());
+    }
+
     fn forget(&mut self, key: &LedgerKey) {
         if let Some((used, ledger)) = self.sources.remove(key) {
             self.by_use.remove(&used);
@@ -138,6 +161,27 @@ impl<L: Ledger + Sync> Ledger for WarmLedger<L> {
         self.inner.claim(key, mark, now).await
     }
 
+    async fn admit(&self, budget: &Budget, key: &LedgerKey, mark: Mark) -> Result<bool, L::Error> {
+        if self.with(|memory| memory.spent.contains(&budget.name)) {
+            return Ok(false);
+        }
+        let is_admitted = self.inner.admit(budget, key, mark).await?;
+        if !is_admitted {
+            self.with(|memory| memory.spend(&budget.name));
+        }
+        Ok(is_admitted)
+    }
+
+    async fn amend(&self, key: &LedgerKey, mark: Mark, record: &Record) -> Result<bool, L::Error> {
+        let uid = alert::uid(key, mark.day);
+        if self.with(|memory| memory.gists.get(&uid) == Some(&record.gist)) {
+            return Ok(false);
+        }
+        let is_more = self.inner.amend(key, mark, record).await?;
+        self.with(|memory| memory.keep(uid, record.gist));
+        Ok(is_more)
+    }
+
     async fn mark(
         &self,
         key: &LedgerKey,
@@ -146,6 +190,9 @@ impl<L: Ledger + Sync> Ledger for WarmLedger<L> {
     ) -> Result<(), L::Error> {
         self.inner.mark(key, mark, record).await?;
         self.with(|memory| {
+            if let Some(record) = record {
+                memory.keep(alert::uid(key, mark.day), record.gist);
+            }
             if let Some((_, ledger)) = memory.sources.get_mut(key) {
                 ledger.marks.insert(mark);
             }
