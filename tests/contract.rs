@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use callerwatch_adapters::ledger::{DynamoLedger, LedgerError};
+use callerwatch_adapters::ledger::{Digests, DynamoLedger, LedgerError};
 use callerwatch_detection::activity::Outcome;
 use callerwatch_detection::budget::Budget;
 use callerwatch_detection::decide;
@@ -131,6 +131,48 @@ fn dynamodb_without_room() {
         assert_eq!((ledger.take_full(), ledger.take_full()), (1, 0));
         let stored = ledger.observe(&key(), &Batch::default()).await.expect("observe");
         assert_eq!(stored, SourceLedger::default());
+    });
+}
+
+/// What is left to digests is told once, the highest first, and however late the digest is.
+#[test]
+fn dynamodb_digests() {
+    let Some(emulator) = Emulator::start() else { return };
+    let client = aws_sdk_dynamodb::Client::new(&emulator.config());
+    emulator.block_on(async {
+        create_table(&client, "digests").await;
+        let ledger = DynamoLedger::new(client.clone(), "digests", Bounds::default(), 3, 90);
+        let digests = Digests::new(client.clone(), "digests");
+        let hours = async |at: i64| digests.claim(now(at)).await.expect("claim");
+        let leave = async |n: u8, severity, score, hour: Timestamp| {
+            let key = LedgerKey::of_public([203, 0, 113, n].into());
+            let told = Told::InDigest(hour.hour());
+            let record = Record { title: format!("alert {n}"), score, told, ..Record::default() };
+            for _ in 0..2 {
+                ledger.mark(&key, mark(severity), Some(&record)).await.expect("mark");
+            }
+        };
+        // From 08:00 on.
+        leave(1, Severity::Low, 20, now(60)).await;
+        leave(2, Severity::High, 61, now(120)).await;
+        leave(3, Severity::High, 75, now(3_700)).await;
+        assert_eq!(hours(3_700).await.map(|(_, last)| last), Some(now(-1).hour()), "not over yet");
+        let told = async |at: i64| {
+            let (first, last) = hours(at).await?;
+            let digest = digests.due(first, last).await.expect("due");
+            Some((digest.shown.iter().map(|due| due.title.clone()).collect::<Vec<_>>(), last))
+        };
+        let (titles, last) = told(3_900).await.expect("a digest");
+        assert_eq!((titles, last), (vec!["alert 2".to_owned(), "alert 1".to_owned()], now(0).hour()));
+        // It died before it said so: nobody else tells it before the lease ends.
+        assert_eq!(told(3_930).await, None);
+        let (titles, last) = told(7_500).await.expect("a digest");
+        assert_eq!(titles, ["alert 3", "alert 2", "alert 1"]);
+        digests.finish(last).await.expect("finish");
+        digests.finish(last.back(1)).await.expect("finish");
+        assert_eq!(told(7_600).await, None);
+        let (titles, _) = told(11_100).await.expect("an hour");
+        assert_eq!(titles, [""; 0]);
     });
 }
 

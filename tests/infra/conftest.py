@@ -35,7 +35,7 @@ def emulator():
 def do_nothing(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """Folders of code that is deployed and never run."""
     folder = tmp_path_factory.mktemp("code")
-    for name in ("aws", "gcp", "azure", "intel"):
+    for name in ("aws", "gcp", "azure", "digest", "intel"):
         (folder / name).mkdir()
         (folder / name / "bootstrap").write_text("#!/bin/sh\nexit 1\n")
     return folder

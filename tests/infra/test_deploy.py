@@ -133,6 +133,7 @@ def test_every_way_to_deploy(
         clouds = {it["FunctionName"].removeprefix("every-") for it in functions}
         assert clouds == {
             "aws",
+            "digest",
             "intel",
             *(["gcp"] if "GcpPushServiceAccount" in parameters else []),
             *(["azure"] if "AzureHubName" in parameters else []),

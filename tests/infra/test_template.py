@@ -255,6 +255,12 @@ MAY_DO = {
         "OwnAddresses": LEARNING,
         "AddressesOfOthers": ["sts:AssumeRole"],
     },
+    "DigestFunctionRole": {
+        "Log": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Due": ["dynamodb:Query", "dynamodb:UpdateItem"],
+        "Announce": ["sns:Publish"],
+        "AnnounceEncrypted": ["kms:Decrypt", "kms:GenerateDataKey"],
+    },
     "AzureFunctionRole": {
         "Log": ["logs:CreateLogStream", "logs:PutLogEvents"],
         "Hub": ["secretsmanager:GetSecretValue"],
@@ -473,6 +479,22 @@ def test_what_another_account_lets_be_learned(egress: Template) -> None:
     assert trusted["Principal"] == {"AWS": {"Ref": "IntelFunctionRoleArn"}}
 
 
+def test_digests_are_told_once_an_hour(template: Template) -> None:
+    function = function_of(template, "DigestFunction")
+    assert function["FunctionName"] == {"Fn::Sub": "${AWS::StackName}-digest"}
+    assert function["CodeUri"] == "../../target/lambda/digest/"
+    assert function["Role"] == {"Fn::GetAtt": ["DigestFunctionRole", "Arn"]}
+    (event,) = function["Events"].values()
+    # Three minutes after its end nobody writes any more what is due in an hour.
+    assert (event["Type"], event["Properties"]) == ("Schedule", {"Schedule": "cron(5 * * * ? *)"})
+    log = of_type(template, "AWS::Logs::LogGroup")["DigestFunctionLog"]
+    assert log["LogGroupName"] == {"Fn::Sub": "/aws/lambda/${AWS::StackName}-digest"}
+    assert log["RetentionInDays"] == {"Ref": "LogDays"}
+    # Of the table, only digests.
+    (condition,) = statement(template, "DigestFunctionRole", "Due")["Condition"].values()
+    assert condition == {"dynamodb:LeadingKeys": ["digest", "digest#*"]}
+
+
 def test_old_feeds_are_told_of(template: Template) -> None:
     alarm = of_type(template, "AWS::CloudWatch::Alarm")["FeedAgeAlarm"]
     assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (3 * 86400, "GreaterThanThreshold")
@@ -565,9 +587,10 @@ def test_alarms_tell_somebody(template: Template) -> None:
         ("callerwatch", "IntelligenceDamaged"),
         ("callerwatch", "OldestFeedAge"),
         ("callerwatch", "FeedsRefused"),
+        ("callerwatch", "Digests"),
     }
     # What is said by nobody may be bad news.
-    silence = ("Events", "OldestFeedAge")
+    silence = ("Events", "OldestFeedAge", "Digests")
     for name, alarm in alarms.items():
         assert alarm["AlarmActions"] == [{"Ref": "OperationsTopic"}], name
         assert alarm["OKActions"] == [{"Ref": "OperationsTopic"}], name
@@ -583,7 +606,7 @@ def test_all_functions_are_watched_alike(template: Template) -> None:
         (dimension,) = alarm["Dimensions"]
         if dimension["Name"] == "FunctionName":
             function = dimension["Value"]["Ref"]
-            if function == "IntelFunction":
+            if function in ("IntelFunction", "DigestFunction"):
                 continue
             watched[function].add(alarm["MetricName"])
             assert template["Resources"][name].get("Condition") == FUNCTIONS[function], name

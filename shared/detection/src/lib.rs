@@ -16,6 +16,7 @@ pub mod budget;
 pub mod controls;
 mod decide;
 pub mod detections;
+pub mod digest;
 pub mod evidence;
 mod explanation;
 pub mod feeds;

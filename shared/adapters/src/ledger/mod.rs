@@ -8,6 +8,7 @@
 mod alert;
 mod budget;
 mod digest;
+mod due;
 #[cfg(feature = "operator")]
 mod erase;
 mod item;
@@ -28,6 +29,7 @@ use callerwatch_detection::sample::{self, SAMPLES_PER_DAY};
 use callerwatch_detection::source::LedgerKey;
 use callerwatch_detection::timestamp::Timestamp;
 
+pub use self::due::{DigestError, Digests};
 #[cfg(feature = "operator")]
 pub use self::erase::{EraseError, Erased, erase};
 use crate::clock;

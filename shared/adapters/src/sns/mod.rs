@@ -7,6 +7,7 @@ mod batch;
 #[cfg(test)]
 mod cases;
 mod chat;
+mod digest;
 mod email;
 mod escape;
 pub mod message;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_sdk_sns::Client;
+use callerwatch_detection::digest::Digest;
 use callerwatch_detection::sink::{AlertSink, Announcement};
 
 use self::message::Message;
@@ -86,6 +88,20 @@ impl SnsSink {
         let message = notice::notice(detection, title, text);
         let mut answers = self.publish_to(&self.topic_arn, vec![message]).await;
         answers.pop().unwrap_or(Ok(()))
+    }
+
+    /// Publishes a digest.
+    ///
+    /// # Errors
+    ///
+    /// When SNS does not take it. What chat refuses is logged and counted.
+    pub async fn publish_digest(&self, digest: &Digest) -> Result<(), SinkError> {
+        let mut answers = self.publish_to(&self.topic_arn, vec![digest::message(digest)]).await;
+        answers.pop().unwrap_or(Ok(()))?;
+        if let Some(chat_topic_arn) = &self.chat_topic_arn {
+            self.tell_chat(chat_topic_arn, vec![digest::chat(digest)]).await;
+        }
+        Ok(())
     }
 
     /// Publishes messages, as many at once as SNS takes.

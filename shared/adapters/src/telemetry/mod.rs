@@ -3,6 +3,7 @@
 //! Both go to standard output, from where Lambda takes them. Promises that whatever a caller wrote
 //! stays one bounded value of one line.
 
+mod digest_metrics;
 mod embedded;
 mod feed_metrics;
 mod line;
@@ -18,6 +19,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry;
 use tracing_subscriber::util::SubscriberInitExt;
 
+pub use self::digest_metrics::emit_digest;
 pub use self::feed_metrics::emit_feeds;
 use self::line::Line;
 pub use self::metrics::Metrics;

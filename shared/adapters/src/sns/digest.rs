@@ -1,0 +1,220 @@
+//! A digest for every protocol: text, a line, a chat card, and JSON for machines.
+//!
+//! Promises that it fits, and that whatever is not in it is counted and said to be where. Its
+//! severity, which filters go by, is that of the highest alert in it.
+
+use std::fmt::Write;
+
+use callerwatch_detection::digest::{Digest, Due};
+use callerwatch_detection::plain::plain_json;
+use callerwatch_detection::score::Severity;
+use serde_json::{Value, json};
+
+use super::escape::{ascii, defanged, for_chat};
+use super::message::{BATCH_MAX_BYTES, Message, SUBJECT_MAX};
+
+/// What filters call it.
+const DETECTION: &str = "digest";
+const TITLE_MAX: usize = 200;
+const SOURCE_MAX: usize = 80;
+const SMS_MAX: usize = 140;
+const CHAT_MAX: usize = 10;
+/// How many alerts are told one by one: as many as fit.
+const SHOWN: [usize; 4] = [100, 40, 10, 1];
+
+/// For the topic of alerts.
+pub(super) fn message(digest: &Digest) -> Message {
+    let with = |shown: usize| Message {
+        body: json!({
+            "default": plain_json(&summary(digest, shown).to_string()),
+            "email": text(digest, shown),
+            "sms": ascii(&format!("callerwatch digest: {}", headline(digest)), SMS_MAX),
+        })
+        .to_string(),
+        is_structured: true,
+        subject: Some(ascii(&headline(digest), SUBJECT_MAX)),
+        attributes: attributes(digest),
+    };
+    let fits = |message: &Message| message.bytes() <= BATCH_MAX_BYTES;
+    SHOWN.into_iter().map(with).find(fits).unwrap_or_else(|| with(0))
+}
+
+/// For the topic that chat listens to.
+pub(super) fn chat(digest: &Digest) -> Message {
+    let mut lines: Vec<String> = digest.shown.iter().take(CHAT_MAX).map(chat_line).collect();
+    lines.extend(rest(digest, CHAT_MAX));
+    let title = headline(digest);
+    let id = format!("callerwatch-digest-{}", digest.last);
+    let card = json!({
+        "version": "1.0",
+        "source": "custom",
+        "id": id,
+        "content": {
+            "textType": "client-markdown",
+            "title": title,
+            "description": lines.join("\n"),
+            "nextSteps": ["Read the alerts, the highest first: callerwatch alerts list"],
+            "keywords": [severity(digest).name(), DETECTION],
+        },
+        "metadata": {
+            "threadId": id,
+            "summary": title,
+            "eventType": DETECTION,
+            "enableCustomActions": false,
+        },
+    });
+    Message {
+        body: plain_json(&card.to_string()),
+        is_structured: false,
+        subject: None,
+        attributes: attributes(digest),
+    }
+}
+
+fn severity(digest: &Digest) -> Severity {
+    digest.severity().unwrap_or(Severity::Informational)
+}
+
+fn attributes(digest: &Digest) -> Vec<(&'static str, &'static str, String)> {
+    vec![
+        ("severity", "String", severity(digest).name().to_owned()),
+        ("detection", "String", DETECTION.to_owned()),
+    ]
+}
+
+/// `412 more alerts: 3 High, 409 Medium`.
+fn headline(digest: &Digest) -> String {
+    let counts = digest.counts.iter().rev().map(|(severity, count)| format!("{count} {severity}"));
+    let counts: Vec<String> = counts.collect();
+    let at_least = if digest.is_at_least { "at least " } else { "" };
+    let noun = if digest.count() == 1 { "alert" } else { "alerts" };
+    format!("{at_least}{} more {noun}: {}", digest.count(), counts.join(", "))
+}
+
+/// What is not told one by one.
+fn rest(digest: &Digest, shown: usize) -> Option<String> {
+    let more = digest.count().checked_sub(digest.shown.len().min(shown)).filter(|it| *it > 0)?;
+    Some(format!("and {more} more: list them with `callerwatch alerts list`"))
+}
+
+fn text(digest: &Digest, shown: usize) -> String {
+    let mut text = format!("{}\n\n", headline(digest));
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        text,
+        "They exceeded what is announced by itself (`[announcements]` of the policy), from {}:00 \
+         to {}:59 UTC.\n",
+        digest.first, digest.last
+    );
+    for due in digest.shown.iter().take(shown) {
+        let Due { uid, severity, score, detection, title, .. } = due;
+        let title = defanged(title, TITLE_MAX);
+        let _ = writeln!(text, "{severity} {score}  {title}\n    {detection}, uid {uid}");
+    }
+    if let Some(rest) = rest(digest, shown) {
+        let _ = writeln!(text, "{rest}");
+    }
+    text.push_str("\nOne of them in full: `callerwatch alerts show UID`.\n");
+    text
+}
+
+fn chat_line(due: &Due) -> String {
+    let Due { uid, severity, score, title, .. } = due;
+    format!("*{severity} {score}* {} ({uid})", for_chat(title, TITLE_MAX))
+}
+
+fn summary(digest: &Digest, shown: usize) -> Value {
+    let alert = |due: &Due| {
+        json!({
+            "uid": due.uid,
+            "severity_id": due.severity.id(),
+            "severity": due.severity.name(),
+            "risk_score": due.score,
+            "analytic": due.detection,
+            "source": due.source.chars().take(SOURCE_MAX).collect::<String>(),
+            "title": due.title.chars().take(TITLE_MAX).collect::<String>(),
+        })
+    };
+    let alerts: Vec<Value> = digest.shown.iter().take(shown).map(alert).collect();
+    let counts = digest.counts.iter().map(|(severity, count)| (severity.name().to_owned(), *count));
+    json!({
+        "type": "callerwatch-digest",
+        "start_time": digest.first.start().millis(),
+        "end_time": digest.last.start().plus_secs(3600).millis(),
+        "count": digest.count(),
+        "count_is_at_least": digest.is_at_least,
+        "counts": counts.collect::<std::collections::BTreeMap<_, _>>(),
+        "more": digest.count() - alerts.len(),
+        "alerts": alerts,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use callerwatch_detection::timestamp::Hour;
+
+    use super::*;
+
+    fn digest(count: usize, title: &str) -> Digest {
+        let hour = Hour::from_number(492_345);
+        let mut digest = Digest::new(hour, hour);
+        for n in 0..count {
+            digest.add(Due {
+                uid: format!("{n:032x}"),
+                severity: if n == 0 { Severity::High } else { Severity::Medium },
+                score: if n == 0 { 65 } else { 40 },
+                detection: "password-spray".to_owned(),
+                source: "203.0.113.7".to_owned(),
+                title: title.to_owned(),
+            });
+        }
+        digest.finish();
+        digest
+    }
+
+    #[test]
+    fn it_is_told_to_everybody() {
+        let message = message(&digest(3, "7 failed sign-ins from 203.0.113.7"));
+        let body: Value = serde_json::from_str(&message.body).unwrap();
+        assert_eq!(
+            body["email"],
+            "3 more alerts: 1 High, 2 Medium\n\nThey exceeded what is announced by itself \
+             (`[announcements]` of the policy), from 2026-03-02T09:00 to 2026-03-02T09:59 UTC.\n\n\
+             High 65  7 failed sign-ins from 203.0.113.7\n    password-spray, uid \
+             00000000000000000000000000000000\n\
+             Medium 40  7 failed sign-ins from 203.0.113.7\n    password-spray, uid \
+             00000000000000000000000000000001\n\
+             Medium 40  7 failed sign-ins from 203.0.113.7\n    password-spray, uid \
+             00000000000000000000000000000002\n\n\
+             One of them in full: `callerwatch alerts show UID`.\n"
+        );
+        assert_eq!(body["sms"], "callerwatch digest: 3 more alerts: 1 High, 2 Medium");
+        assert_eq!(message.subject.as_deref(), Some("3 more alerts: 1 High, 2 Medium"));
+        assert_eq!(message.attributes[0], ("severity", "String", "High".to_owned()));
+        let told: Value = serde_json::from_str(body["default"].as_str().unwrap()).unwrap();
+        assert_eq!((&told["count"], &told["more"]), (&json!(3), &json!(0)));
+        assert_eq!(told["counts"], json!({ "High": 1, "Medium": 2 }));
+        assert_eq!(told["alerts"][0]["uid"], "0".repeat(32));
+    }
+
+    #[test]
+    fn what_callers_wrote_is_harmless_and_it_fits() {
+        for title in ["\u{1}".repeat(5000), "<b>@here https://evil.example/ ".repeat(500)] {
+            let digest = digest(5000, &title);
+            let told = message(&digest);
+            assert!(told.bytes() <= BATCH_MAX_BYTES, "{}", told.bytes());
+            let body: Value = serde_json::from_str(&told.body).unwrap();
+            let text = body["email"].as_str().unwrap();
+            assert!(text.contains(" more: list them with `callerwatch alerts list`"), "{text}");
+            assert!(!text.contains("https:") && !text.contains("evil.example"));
+            let chat = chat(&digest);
+            let card: Value = serde_json::from_str(&chat.body).unwrap();
+            let description = card["content"]["description"].as_str().unwrap();
+            assert!(description.chars().count() <= 8000, "{}", description.chars().count());
+            assert!(!description.contains(['<', '@']), "{description}");
+            assert!(
+                description.ends_with("and 4990 more: list them with `callerwatch alerts list`")
+            );
+        }
+    }
+}
