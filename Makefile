@@ -51,6 +51,7 @@ check: rust $(DENY) ## Formatting, lints, documentation, dependencies.
 bench: build $(PYTHON) $(DATA) ## How fast, against references. DATA=… names a set made by gen_cloudtrail.py.
 	$(BENCH) intelligence
 	$(BENCH) parts -- $(abspath $(DATA))
+	cargo test --release --package callerwatch-tests --test storm -- --ignored --nocapture
 	CALLERWATCH='$(RELEASED)' $(BENCH) throughput -- $(abspath $(DATA))
 	$(MAKE) package ARCH=$(HOST_ARCH)
 	cargo build --profile dist --package callerwatch-aws --example nothing

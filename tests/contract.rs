@@ -163,7 +163,10 @@ fn dynamodb_digests() {
             Some((digest.shown.iter().map(|due| due.title.clone()).collect::<Vec<_>>(), last))
         };
         let (titles, last) = told(3_900).await.expect("a digest");
-        assert_eq!((titles, last), (vec!["alert 2".to_owned(), "alert 1".to_owned()], now(0).hour()));
+        assert_eq!(
+            (titles, last),
+            (vec!["alert 2".to_owned(), "alert 1".to_owned()], now(0).hour())
+        );
         // It died before it said so: nobody else tells it before the lease ends.
         assert_eq!(told(3_930).await, None);
         let (titles, last) = told(7_500).await.expect("a digest");

@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use callerwatch_detection::intelligence::Category;
 use callerwatch_detection::score::Severity;
+#[cfg(feature = "aws")]
+use callerwatch_detection::timestamp::Day;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Finds API calls from suspicious source IPs in AWS, Azure and Google Cloud audit logs.
@@ -40,6 +42,10 @@ pub(crate) enum Command {
         /// The policy file (TOML).
         file: PathBuf,
     },
+    /// The alerts of a deployed stack: list them, show one, close it, suppress it.
+    #[cfg(feature = "aws")]
+    #[command(subcommand)]
+    Alerts(AlertsCommand),
     /// Send a made-up incident through a deployed stack and wait for its alert.
     ///
     /// Region and credentials are found where every AWS tool finds them. Exit status: 0 when the
@@ -67,6 +73,72 @@ pub(crate) struct EraseOptions {
     /// Only say what would be erased.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+#[cfg(feature = "aws")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum AlertsCommand {
+    /// List alerts, the highest first: those that are open unless --all is given.
+    ///
+    /// An alert is open until it was quiet for a day, or somebody closed it.
+    List(ListAlertsOptions),
+    /// Show all of an alert: its reasons, its evidence, and its life.
+    Show {
+        /// Its uid.
+        uid: String,
+        /// The stack's table: its output `TableName`.
+        #[arg(long, value_name = "NAME")]
+        table: String,
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Close an alert. It opens again when it is announced again, at a higher severity.
+    Close {
+        /// Its uid.
+        uid: String,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// The stack's table: its output `TableName`.
+        #[arg(long, value_name = "NAME")]
+        table: String,
+    },
+    /// Mark an alert as suppressed, and print the lines of a policy that suppress what follows.
+    Suppress {
+        /// Its uid.
+        uid: String,
+        /// The last day, at most a year away.
+        #[arg(long, value_name = "DATE")]
+        until: String,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// The stack's table: its output `TableName`.
+        #[arg(long, value_name = "NAME")]
+        table: String,
+    },
+}
+
+#[cfg(feature = "aws")]
+#[derive(Args, Debug)]
+pub(crate) struct ListAlertsOptions {
+    /// The stack's table: its output `TableName`.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: String,
+    /// List closed and suppressed ones too.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// The first day, in UTC [default: a week ago].
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    pub(crate) since: Option<Day>,
+    /// The lowest severity.
+    #[arg(long, value_name = "SEVERITY", value_parser = severity, default_value = "informational")]
+    pub(crate) severity: Severity,
+    /// The most that are listed.
+    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    pub(crate) limit: usize,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Subcommand)]
@@ -280,6 +352,11 @@ impl FromStr for ListOption {
 fn role(text: &str) -> Result<String, String> {
     let role = callerwatch_adapters::config::role(text).map(String::from);
     role.ok_or_else(|| "a role is given as arn:aws:iam::ACCOUNT:role/NAME".to_owned())
+}
+
+#[cfg(feature = "aws")]
+fn day(text: &str) -> Result<Day, String> {
+    Day::parse(text).ok_or_else(|| "a date is given as 2026-12-31".to_owned())
 }
 
 fn severity(text: &str) -> Result<Severity, String> {

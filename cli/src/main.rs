@@ -1,5 +1,7 @@
 //! The `callerwatch` command.
 
+#[cfg(feature = "aws")]
+mod alerts;
 mod args;
 mod check_policy;
 #[cfg(feature = "aws")]
@@ -30,6 +32,8 @@ fn main() -> ExitCode {
         Command::Investigate(options) => investigate::run(&options),
         Command::Intel(command) => intel::run(&command),
         Command::CheckPolicy { file } => check_policy::run(&file),
+        #[cfg(feature = "aws")]
+        Command::Alerts(command) => alerts::run(&command),
         #[cfg(feature = "aws")]
         Command::TestAlert(options) => test_alert::run(&options),
         #[cfg(feature = "aws")]

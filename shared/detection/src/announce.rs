@@ -13,6 +13,9 @@ use crate::timestamp::Day;
 /// How long a source must be quiet before the next day's alert is news.
 const QUIET_SECS: i64 = 6 * 3600;
 
+/// How long after the last of its calls an alert is closed.
+pub const QUIET_CLOSES_SECS: i64 = 24 * 3600;
+
 /// What is to be done about an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
@@ -25,13 +28,18 @@ pub enum Due {
 }
 
 /// What is to be done about each alert, by day, with what it is to be marked with. `alerts` are those of one
-/// source, by day; days before `since` were decided when they were new.
+/// source, by day; days before `since` were decided when they were new. What was left to a digest
+/// while nothing had succeeded (`deferred`) is news once something does.
 pub fn due<'a>(
     alerts: &'a [Alert],
     marks: &BTreeSet<Mark>,
+    deferred: &BTreeSet<Mark>,
     since: Option<Day>,
 ) -> Vec<(&'a Alert, Mark, Due)> {
     let mut marks = marks.clone();
+    let is_news = |alert: &Alert, mark: Mark, marks: &BTreeSet<Mark>| {
+        mark.is_news(marks) && (alert.has_success || mark.is_news(deferred))
+    };
     let mut due = Vec::new();
     for (place, alert) in alerts.iter().enumerate() {
         let mark = Mark { day: alert.day, severity: alert.severity };
@@ -39,7 +47,7 @@ pub fn due<'a>(
             continue;
         }
         // Not marked, so that it is news once nothing suppresses it any more.
-        if alert.is_suppressed() || !mark.is_news(&marks) {
+        if alert.is_suppressed() || !is_news(alert, mark, &marks) {
             due.push((alert, mark, Due::Keep));
             continue;
         }
@@ -47,8 +55,8 @@ pub fn due<'a>(
         let goes_on = before.is_some_and(|before| {
             before.day == alert.day.previous() && alert.resumed < before.last.plus_secs(QUIET_SECS)
         });
-        let was_told = !Mark { day: alert.day.previous(), ..mark }.is_news(&marks);
-        let is_open = marks.iter().any(|told| told.day == alert.day);
+        let was_told = !is_news(alert, Mark { day: alert.day.previous(), ..mark }, &marks);
+        let is_open = marks.iter().chain(deferred).any(|told| told.day == alert.day);
         let what = if goes_on && was_told {
             Due::Continues
         } else if is_open {
@@ -73,12 +81,23 @@ mod tests {
 
     /// What is due of a story, with marks of `(days after the first, severity)`.
     fn told(story: &str, marks: &[(u32, Severity)], since: Option<u32>) -> Vec<(Mark, Due)> {
+        told_after(story, marks, &[], since)
+    }
+
+    /// The same, where some were left to a digest.
+    fn told_after(
+        story: &str,
+        marks: &[(u32, Severity)],
+        deferred: &[(u32, Severity)],
+        since: Option<u32>,
+    ) -> Vec<(Mark, Due)> {
         let (intelligence, policy) = (Intelligence::default(), Policy::default());
         let ledgers = ledgers(&intelligence, &policy, story).into_iter();
         let alerts: Vec<Alert> =
             ledgers.flat_map(|(key, it)| decide(&key, it, &intelligence, &policy)).collect();
-        let marks = marks.iter().map(|(days, severity)| mark(*days, *severity)).collect();
-        let due = due(&alerts, &marks, since.map(day));
+        let [marks, deferred] = [marks, deferred]
+            .map(|of| of.iter().map(|(days, severity)| mark(*days, *severity)).collect());
+        let due = due(&alerts, &marks, &deferred, since.map(day));
         let news = due.into_iter().filter(|(_, _, what)| *what != Due::Keep);
         news.map(|(_, mark, what)| (mark, what)).collect()
     }
@@ -106,6 +125,19 @@ mod tests {
         assert_eq!(told(BURST, &[(0, Severity::Critical)], None), []);
         assert_eq!(told(BURST, &[(0, Severity::Informational)], None), [(opened, UPDATE)]);
         assert_eq!(told(BURST, &[], Some(1)), [], "a day that was decided when it was new");
+    }
+
+    #[test]
+    fn what_is_left_to_a_digest_is_news_once_something_succeeds() {
+        let severity = told(BURST, &[], None)[0].0.severity;
+        let left = |story: &str, marks: &[_]| told_after(story, marks, &[(0, severity)], None);
+        assert_eq!(left(BURST, &[]), []);
+        let guessed = "10 fail a,b every 1s; 1 login a";
+        assert_eq!(told(guessed, &[], None)[0].0.severity, severity);
+        assert_eq!(left(guessed, &[]), [(mark(0, severity), UPDATE)]);
+        assert_eq!(left(guessed, &[(0, severity)]), []);
+        let on = format!("after 57000s {BURST}; after 600s {BURST}");
+        assert_eq!(left(&on, &[]), [(mark(1, severity), Due::Continues)]);
     }
 
     #[test]

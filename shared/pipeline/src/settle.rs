@@ -173,7 +173,7 @@ async fn settle_source<L: Ledger + Sync, S: AlertSink>(
             return outcome;
         }
     };
-    let marks = whole.marks.clone();
+    let (marks, deferred) = (whole.marks.clone(), whole.deferred.clone());
     let since = judgement.bounds.first_whole_day(&whole.entries);
     // Texts of strangers reach this far; whatever they do here, they do it to one source.
     let decided = catch_unwind(AssertUnwindSafe(|| {
@@ -185,7 +185,7 @@ async fn settle_source<L: Ledger + Sync, S: AlertSink>(
     };
     outcome.findings =
         alerts.iter().map(|alert| u64::try_from(alert.findings.len()).unwrap_or(0)).sum();
-    for (alert, mark, what) in due(&alerts, &marks, since) {
+    for (alert, mark, what) in due(&alerts, &marks, &deferred, since) {
         let told = match what {
             Due::Keep => {
                 let kept = ledger.amend(&key, mark, &kept(alert)).await;

@@ -1,7 +1,7 @@
 //! The alert's item: who may announce it, and what was said.
 //!
-//! `pk` is `alert#` and the uid, `sk` is `alert`. `announced` is the highest severity told so far, by
-//! itself or in a digest; `lease_N` says until when somebody has the right to tell severity N. What
+//! `pk` is `alert#` and the uid, `sk` is `alert`. `announced` is the highest severity told so far for good
+//! (what was left to a digest while nothing had succeeded is not); `lease_N` says until when somebody has the right to tell severity N. What
 //! was decided of it by hand (`closed_at`, `closed_as`, `closed_reason`) ends when it is told again.
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
@@ -62,11 +62,12 @@ impl DynamoLedger {
         mark: Mark,
         record: &Record,
     ) -> Result<(), LedgerError> {
+        let announced = if record.is_deferred() { "" } else { "announced = :severity," };
         let sent = self
             .update_alert(key, mark)
             .update_expression(format!(
-                "SET announced = :severity, #severity = :severity, told = :told, \
-                 told_at = :now, {KNOWN} REMOVE suppressed, closed_at, closed_as, closed_reason"
+                "SET {announced} #severity = :severity, told = :told, told_at = :now, {KNOWN} \
+                 REMOVE suppressed, closed_at, closed_as, closed_reason"
             ))
             .condition_expression("attribute_not_exists(announced) OR announced <= :severity")
             .known(record)
@@ -101,7 +102,7 @@ impl DynamoLedger {
                         "SET #severity = if_not_exists(#severity, :severity), \
                          amended_at = :now, {KNOWN} REMOVE suppressed"
                     ))
-                    .condition_expression(format!("attribute_exists(announced) AND ({is_more})"))
+                    .condition_expression(format!("attribute_exists(told) AND ({is_more})"))
             }
         };
         is_done(update.send().await).map_err(|error| self.error("amending the alert", key, error))

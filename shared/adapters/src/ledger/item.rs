@@ -1,7 +1,7 @@
 //! What a ledger's item holds, and how it is read back.
 //!
 //! `pk` is `source#` and the source, `sk` is `ledger`. `entries` and `samples` are sets of bytes,
-//! each in the form it has in memory; `marks` a set of texts. Whatever another version wrote is
+//! each in the form it has in memory; `marks` and `deferred` sets of texts. Whatever another version wrote is
 //! passed over, and never taken away.
 
 use std::borrow::Borrow;
@@ -69,6 +69,10 @@ pub(super) fn decode(item: &HashMap<String, AttributeValue>) -> SourceLedger {
             ("marks", AttributeValue::Ss(set)) => {
                 ledger.marks.extend(set.iter().filter_map(|text| mark(text)));
                 foreign += set.len() - ledger.marks.len();
+            }
+            ("deferred", AttributeValue::Ss(set)) => {
+                ledger.deferred.extend(set.iter().filter_map(|text| mark(text)));
+                foreign += set.len() - ledger.deferred.len();
             }
             _ => {}
         }

@@ -12,6 +12,8 @@ mod due;
 #[cfg(feature = "operator")]
 mod erase;
 mod item;
+#[cfg(feature = "operator")]
+mod stored;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,6 +34,8 @@ use callerwatch_detection::timestamp::Timestamp;
 pub use self::due::{DigestError, Digests};
 #[cfg(feature = "operator")]
 pub use self::erase::{EraseError, Erased, erase};
+#[cfg(feature = "operator")]
+pub use self::stored::{ByHand, Listed, State, StoredAlert, StoredAlerts, StoredError, Wanted};
 use crate::clock;
 
 /// An item may have 400 KB; one near that is slow and costs as much as hundreds.
@@ -265,8 +269,11 @@ impl Ledger for DynamoLedger {
             }
             self.record_alert(key, mark, record).await?;
         }
+        let is_deferred = record.is_some_and(Record::is_deferred);
+        let marks = if is_deferred { "deferred" } else { "marks" };
         self.update(key)
-            .update_expression("SET expires_at = :expires_at ADD marks :marks")
+            .update_expression("SET expires_at = :expires_at ADD #marks :marks")
+            .expression_attribute_names("#marks", marks)
             .expression_attribute_values(":expires_at", expiry(clock::now(), self.ledger_days))
             .expression_attribute_values(":marks", item::marks([&mark]))
             .send()

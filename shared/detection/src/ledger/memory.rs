@@ -139,7 +139,9 @@ impl MemoryLedger {
     }
 
     fn mark(&mut self, key: &LedgerKey, mark: Mark, record: Option<&Record>) {
-        self.sources.entry(key.clone()).or_default().marks.insert(mark);
+        let source = self.sources.entry(key.clone()).or_default();
+        let is_deferred = record.is_some_and(Record::is_deferred);
+        if is_deferred { &mut source.deferred } else { &mut source.marks }.insert(mark);
         if let Some(record) = record {
             let record = Record { finding: String::new(), ..record.clone() };
             self.records.insert((key.clone(), mark), record);

@@ -34,8 +34,10 @@ pub struct SourceLedger {
     pub entries: Vec<Entry>,
     /// The best samples of each day.
     pub samples: Vec<Sample>,
-    /// What was announced.
+    /// What was announced, or left to a digest for good.
     pub marks: BTreeSet<Mark>,
+    /// What was left to a digest while nothing had succeeded: it is news once something does.
+    pub deferred: BTreeSet<Mark>,
     /// Whether evidence may be missing, since there was more than its bounds keep: counts are then
     /// "at least".
     pub is_full: bool,
@@ -56,6 +58,7 @@ impl SourceLedger {
             sample::keep_best(&mut self.samples);
         }
         self.marks.extend(other.marks);
+        self.deferred.extend(other.deferred);
         self.is_full |= other.is_full;
     }
 }

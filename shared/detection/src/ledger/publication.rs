@@ -36,6 +36,8 @@ pub struct Record {
     pub title: String,
     /// Its score.
     pub score: u8,
+    /// Whether something succeeded.
+    pub has_success: bool,
     /// The leading detection.
     pub detection: &'static str,
     /// How many calls it rests on.
@@ -67,11 +69,17 @@ pub enum Told {
 }
 
 impl Record {
+    /// Whether it was left to a digest for now: it is news once something succeeds.
+    pub fn is_deferred(&self) -> bool {
+        matches!(self.told, Told::InDigest(_)) && !self.has_success
+    }
+
     /// What is known of an alert, told or to be told so.
     pub fn of(alert: &Alert, activity: Activity, told: Told) -> Self {
         Self {
             title: alert.title(),
             score: alert.score,
+            has_success: alert.has_success,
             detection: alert.findings.first().map_or("", |leading| leading.detection.id),
             calls: alert.calls,
             last: Some(alert.last),

@@ -59,6 +59,11 @@ impl<L> WarmLedger<L> {
         &mut self.inner
     }
 
+    /// The ledger behind, without what was remembered.
+    pub fn into_inner(self) -> L {
+        self.inner
+    }
+
     /// Bounds that another policy asks for. What is remembered stays true.
     pub fn set_bounds(&mut self, bounds: Bounds) {
         self.bounds = bounds;
@@ -194,7 +199,8 @@ impl<L: Ledger + Sync> Ledger for WarmLedger<L> {
                 memory.keep(alert::uid(key, mark.day), record.gist);
             }
             if let Some((_, ledger)) = memory.sources.get_mut(key) {
-                ledger.marks.insert(mark);
+                let is_deferred = record.is_some_and(Record::is_deferred);
+                if is_deferred { &mut ledger.deferred } else { &mut ledger.marks }.insert(mark);
             }
         });
         Ok(())
