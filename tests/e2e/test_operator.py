@@ -1,5 +1,6 @@
 """What people do with a deployed stack from the command line."""
 
+import datetime
 import json
 import os
 import subprocess
@@ -101,3 +102,58 @@ def test_erasure(deployment: Deployment) -> None:
 
     told = command(deployment, "erase", "erased")
     assert told.startswith("erased 0 entries and 0 samples of 0 sources, and 0 alerts"), told
+
+
+def listed(deployment: Deployment, *arguments: str) -> dict[str, dict[str, object]]:
+    """The alerts that are listed, by their sources."""
+    told = command(deployment, "alerts", "list", "--format", "json", *arguments)
+    alerts = [json.loads(line) for line in told.splitlines()]
+    return {str(it["source"]): it for it in alerts}
+
+
+def test_alerts_are_listed_shown_closed_and_suppressed(deployment: Deployment) -> None:
+    # Within the day, since others close by themselves.
+    now = datetime.datetime.now(datetime.UTC)
+    start = (now - events.NOON).total_seconds() - 600
+    closed, suppressed = "203.0.113.70", "203.0.113.71"
+    burst = events.denials(closed, "mallory", 16, start)
+    failures = events.failures(suppressed, "alice", 12, start)
+    assert deployment.invoke_batch(bodies(burst + failures)) == []
+    alerts = listed(deployment)
+    assert {closed, suppressed} <= alerts.keys()
+    scores = [it["risk_score"] for it in alerts.values()]
+    assert scores == sorted(scores, reverse=True)
+    assert alerts[closed]["status"] == "New" and alerts[closed]["told"] == "alone"
+    assert listed(deployment, "--severity", "critical") == {}
+    uid = str(alerts[closed]["uid"])
+
+    told = command(deployment, "alerts", "show", uid)
+    for part in [closed, "state    open", "why      +", "error-burst", "mallory", uid, "told     2"]:
+        assert part in told, f"{part!r} is not in\n{told}"
+
+    assert command(deployment, "alerts", "close", uid, "--reason", "a \x1b[31mphone") == (
+        f"closed {uid}\n"
+    )
+    assert closed not in listed(deployment)
+    every = listed(deployment, "--all")
+    assert every[closed]["status"] == "Resolved"
+    told = command(deployment, "alerts", "show", uid)
+    assert "closed: a \\u{1b}[31mphone" in told and "\x1b" not in told
+    finding = json.loads(command(deployment, "alerts", "show", uid, "--format", "json"))
+    assert (finding["activity_id"], finding["status_id"], finding["type_uid"]) == (3, 4, 200403)
+
+    uid = str(alerts[suppressed]["uid"])
+    until = now.date() + datetime.timedelta(days=30)
+    told = command(
+        deployment, "alerts", "suppress", uid, "--until", str(until), "--reason", "known"
+    )
+    policy = f'[[suppressions]]\ndetection = "login-failures"\nsource = "{suppressed}"\n'
+    assert f'{policy}until = {until}\nreason = "known"\n' in told
+    assert suppressed not in listed(deployment)
+    assert listed(deployment, "--all")[suppressed]["status"] == "Suppressed"
+
+    # Told again at a higher severity, it is open again.
+    key = events.privileged(closed, "mallory", start + 260)
+    assert deployment.invoke_batch(bodies([key])) == []
+    again = listed(deployment)[closed]
+    assert (again["status"], again["severity"], again["uid"]) == ("New", "Medium", alerts[closed]["uid"])
