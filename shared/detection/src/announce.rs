@@ -37,9 +37,6 @@ pub fn due<'a>(
     since: Option<Day>,
 ) -> Vec<(&'a Alert, Mark, Due)> {
     let mut marks = marks.clone();
-    let is_news = |alert: &Alert, mark: Mark, marks: &BTreeSet<Mark>| {
-        mark.is_news(marks) && (alert.has_success || mark.is_news(deferred))
-    };
     let mut due = Vec::new();
     for (place, alert) in alerts.iter().enumerate() {
         let mark = Mark { day: alert.day, severity: alert.severity };
@@ -47,7 +44,8 @@ pub fn due<'a>(
             continue;
         }
         // Not marked, so that it is news once nothing suppresses it any more.
-        if alert.is_suppressed() || !is_news(alert, mark, &marks) {
+        let is_news = mark.is_news(&marks) && (alert.has_success || mark.is_news(deferred));
+        if alert.is_suppressed() || !is_news {
             due.push((alert, mark, Due::Keep));
             continue;
         }
@@ -55,7 +53,7 @@ pub fn due<'a>(
         let goes_on = before.is_some_and(|before| {
             before.day == alert.day.previous() && alert.resumed < before.last.plus_secs(QUIET_SECS)
         });
-        let was_told = !is_news(alert, Mark { day: alert.day.previous(), ..mark }, &marks);
+        let was_told = !Mark { day: alert.day.previous(), ..mark }.is_news(&marks);
         let is_open = marks.iter().chain(deferred).any(|told| told.day == alert.day);
         let what = if goes_on && was_told {
             Due::Continues
@@ -137,7 +135,7 @@ mod tests {
         assert_eq!(left(guessed, &[]), [(mark(0, severity), UPDATE)]);
         assert_eq!(left(guessed, &[(0, severity)]), []);
         let on = format!("after 57000s {BURST}; after 600s {BURST}");
-        assert_eq!(left(&on, &[]), [(mark(1, severity), Due::Continues)]);
+        assert_eq!(left(&on, &[]), [(mark(1, severity), CREATE)], "nobody was told alone");
     }
 
     #[test]
