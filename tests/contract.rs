@@ -371,6 +371,16 @@ fn alerts_are_amended_by_more<L: Ledger>(ledger: &L) {
     assert!(of(Severity::Low, &suppressed));
     // It was not announced by any of this.
     assert_eq!(claim(ledger, Severity::Medium, 0), Claim::Granted);
+    // What is left to a digest may be told at once when something succeeds, and not before.
+    assert_eq!(claim(ledger, Severity::High, 0), Claim::Granted);
+    block_on(ledger.mark(&key(), mark(Severity::High), Some(&told))).expect("mark");
+    assert_eq!(claim(ledger, Severity::High, 1), Claim::Granted);
+    let last = Record { has_success: true, ..told };
+    block_on(ledger.mark(&key(), mark(Severity::High), Some(&last))).expect("mark");
+    assert_eq!(claim(ledger, Severity::High, 2), Claim::Announced);
+    let whole = observe(ledger, &failures([1]));
+    assert_eq!(Vec::from_iter(whole.marks), [mark(Severity::High)]);
+    assert_eq!(Vec::from_iter(whole.deferred), [mark(Severity::Low), mark(Severity::High)]);
 }
 
 /// Ten thousand failures of one account, in batches, before and after a spray and a sign-in: what

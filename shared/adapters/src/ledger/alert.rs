@@ -24,7 +24,6 @@ impl DynamoLedger {
         mark: Mark,
         now: Timestamp,
     ) -> Result<Claim, LedgerError> {
-        let lease = format!("lease_{}", mark.severity.id());
         let until = now.plus_secs(LEASE_SECS).millis();
         let sent = self
             .update_alert(key, mark)
@@ -35,7 +34,7 @@ impl DynamoLedger {
                 "(attribute_not_exists(announced) OR announced < :severity) \
                  AND (attribute_not_exists(#lease) OR #lease <= :now)",
             )
-            .expression_attribute_names("#lease", lease)
+            .expression_attribute_names("#lease", lease(mark))
             .expression_attribute_values(":until", number(until))
             .expression_attribute_values(":now", number(now.millis()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -67,10 +66,12 @@ impl DynamoLedger {
             .update_alert(key, mark)
             .update_expression(format!(
                 "SET {announced} #severity = :severity, told = :told, told_at = :now, {KNOWN} \
-                 REMOVE suppressed, closed_at, closed_as, closed_reason"
+                 REMOVE #lease, suppressed, closed_at, closed_as, closed_reason"
             ))
             .condition_expression("attribute_not_exists(announced) OR announced <= :severity")
             .known(record)
+            // It may be claimed again at once: something succeeded.
+            .expression_attribute_names("#lease", lease(mark))
             .expression_attribute_values(":told", AttributeValue::S(told(&record.told)))
             .send()
             .await;
@@ -122,6 +123,11 @@ impl DynamoLedger {
             .expression_attribute_values(":source", AttributeValue::S(item::text_of(key)))
             .expression_attribute_values(":expires_at", expiry(clock::now(), self.alert_days))
     }
+}
+
+/// Where it is said until when somebody has the right to tell.
+fn lease(mark: Mark) -> String {
+    format!("lease_{}", mark.severity.id())
 }
 
 /// What is kept of an alert whenever anything is.

@@ -142,6 +142,7 @@ impl MemoryLedger {
         let source = self.sources.entry(key.clone()).or_default();
         let is_deferred = record.is_some_and(Record::is_deferred);
         if is_deferred { &mut source.deferred } else { &mut source.marks }.insert(mark);
+        self.leases.remove(&(key.clone(), mark));
         if let Some(record) = record {
             let record = Record { finding: String::new(), ..record.clone() };
             self.records.insert((key.clone(), mark), record);
