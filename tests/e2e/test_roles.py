@@ -3,6 +3,7 @@
 What topics and keys allow by themselves is asserted on the template.
 """
 
+import datetime
 import json
 import pathlib
 from typing import Iterator
@@ -60,3 +61,21 @@ def test_the_role_is_enough(deployment: Deployment) -> None:
         for name in detections(json.loads(item["finding"]["S"]))
     }
     assert {"listed-source", "login-after-failures"} <= found
+
+
+def test_the_role_of_digests_is_enough(deployment: Deployment) -> None:
+    """What is due is read, published and said to be told."""
+    past = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=2)
+    due = {
+        "pk": {"S": f"digest#{past:%Y-%m-%dT%H}"},
+        "sk": {"S": "5039#1"},
+        "uid": {"S": "1"},
+        "severity": {"N": "4"},
+        "score": {"N": "61"},
+        "title": {"S": "an alert"},
+        "detection": {"S": "login-failures"},
+        "source": {"S": "203.0.113.7"},
+    }
+    deployment.dynamodb.put_item(TableName=deployment.outputs["TableName"], Item=due)
+    assert deployment.invoke({}, "DigestFunctionName") == {"alerts": 1}
+    assert "done" in deployment.item("digest", "state")
