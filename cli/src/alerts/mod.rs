@@ -48,7 +48,7 @@ pub(crate) fn run(command: &AlertsCommand) -> anyhow::Result<u8> {
                 writeln!(
                     out,
                     "# suppressed {}; to suppress what follows, add to the policy:",
-                    uid
+                    plain(uid)
                 )?;
                 write!(out, "{lines}")?;
                 Ok(0)

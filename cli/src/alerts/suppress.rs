@@ -2,6 +2,8 @@
 //!
 //! Promises lines that the policy's reader understands, and that are about the alert's source alone.
 
+use std::fmt::Write;
+
 use anyhow::{Context, bail};
 use callerwatch_adapters::ledger::StoredAlert;
 use callerwatch_detection::policy::Policy;
@@ -27,10 +29,11 @@ pub(super) fn policy_lines(
         // Strings of JSON are strings of TOML.
         let (detection, address) = (Value::from(detection), Value::from(address));
         let reason = Value::from(reason);
-        lines.push_str(&format!(
+        writeln!(
+            lines,
             "\n[[suppressions]]\ndetection = {detection}\nsource = {address}\nuntil = {until}\n\
-             reason = {reason}\n"
-        ));
+             reason = {reason}"
+        )?;
     }
     let policy = Policy::parse(&lines).map_err(anyhow::Error::from);
     let policy = policy.context("no suppression can be made of this alert and these options")?;

@@ -75,7 +75,7 @@ impl DynamoLedger {
             .expression_attribute_values(":told", AttributeValue::S(told(&record.told)))
             .send()
             .await;
-        is_done(sent).map(|_| ()).map_err(|error| self.error("recording the alert", key, error))
+        is_done(sent).map(|_| ()).map_err(|error| self.error("recording the alert", key, *error))
     }
 
     /// Keeps what is known of an alert now, where it is more than was known. One that was erased is
@@ -106,7 +106,7 @@ impl DynamoLedger {
                     .condition_expression(format!("attribute_exists(told) AND ({is_more})"))
             }
         };
-        is_done(update.send().await).map_err(|error| self.error("amending the alert", key, error))
+        is_done(update.send().await).map_err(|error| self.error("amending the alert", key, *error))
     }
 
     fn update_alert(&self, key: &LedgerKey, mark: Mark) -> UpdateItemFluentBuilder {
@@ -159,7 +159,7 @@ impl WithKnown for UpdateItemFluentBuilder {
 /// Whether an update was made; false where its condition did not hold.
 pub(super) fn is_done<T>(
     sent: Result<T, SdkError<UpdateItemError, HttpResponse>>,
-) -> Result<bool, SdkError<UpdateItemError, HttpResponse>> {
+) -> Result<bool, Box<aws_sdk_dynamodb::Error>> {
     match sent {
         Ok(_) => Ok(true),
         Err(error)
@@ -169,7 +169,7 @@ pub(super) fn is_done<T>(
         {
             Ok(false)
         }
-        Err(error) => Err(error),
+        Err(error) => Err(Box::new(error.into())),
     }
 }
 

@@ -47,6 +47,6 @@ impl DynamoLedger {
             .expression_attribute_values(":most", number(most))
             .send()
             .await;
-        is_done(sent).map_err(|error| self.error("taking of the budget for the alert", key, error))
+        is_done(sent).map_err(|error| self.error("taking of the budget for the alert", key, *error))
     }
 }

@@ -129,7 +129,7 @@ impl Digests {
             .expression_attribute_values(":done", number(last.number().into()))
             .send()
             .await;
-        is_done(sent).map(|_| ()).map_err(|error| self.error("finishing the digest", error))
+        is_done(sent).map(|_| ()).map_err(|error| self.error("finishing the digest", *error))
     }
 
     fn error(

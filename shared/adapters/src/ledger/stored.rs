@@ -252,7 +252,7 @@ impl StoredAlerts {
             .expression_attribute_values(":reason", AttributeValue::S(reason.to_owned()))
             .send()
             .await;
-        let is_done = is_done(sent).map_err(|error| self.error("closing an alert", error))?;
+        let is_done = is_done(sent).map_err(|error| self.error("closing an alert", *error))?;
         if is_done {
             return Ok(());
         }
