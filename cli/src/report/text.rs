@@ -9,8 +9,8 @@ use callerwatch_detection::alert::Alert;
 use callerwatch_detection::plain;
 use callerwatch_detection::score::Severity;
 use callerwatch_detection::steps::steps;
-use callerwatch_detection::words;
 use callerwatch_detection::suppress::Suppressed;
+use callerwatch_detection::words;
 use textwrap::{Options, WordSplitter};
 
 use super::plain::{plain, shown};
