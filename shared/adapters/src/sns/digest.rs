@@ -19,6 +19,8 @@ const TITLE_MAX: usize = 200;
 const SOURCE_MAX: usize = 80;
 const SMS_MAX: usize = 140;
 const CHAT_MAX: usize = 10;
+/// A description has at most 8,000 characters; what is said of the rest has room beside this.
+const CHAT_MAX_CHARS: usize = 7_800;
 /// How many alerts are told one by one: as many as fit.
 const SHOWN: [usize; 4] = [100, 40, 10, 1];
 
@@ -41,8 +43,16 @@ pub(super) fn message(digest: &Digest) -> Message {
 
 /// For the topic that chat listens to.
 pub(super) fn chat(digest: &Digest) -> Message {
-    let mut lines: Vec<String> = digest.shown.iter().take(CHAT_MAX).map(chat_line).collect();
-    lines.extend(rest(digest, CHAT_MAX));
+    let mut room = CHAT_MAX_CHARS;
+    // Escaped, a title may be several times as long.
+    let fits = |line: &String| {
+        let chars = line.chars().count();
+        room = room.saturating_sub(chars + 1);
+        room > 0
+    };
+    let lines = digest.shown.iter().take(CHAT_MAX).map(chat_line);
+    let mut lines: Vec<String> = lines.take_while(fits).collect();
+    lines.extend(rest(digest, lines.len()));
     let title = headline(digest);
     let id = format!("callerwatch-digest-{}", digest.last);
     let card = json!({
@@ -212,8 +222,11 @@ mod tests {
             let description = card["content"]["description"].as_str().unwrap();
             assert!(description.chars().count() <= 8000, "{}", description.chars().count());
             assert!(!description.contains(['<', '@']), "{description}");
+            let shown = description.lines().count() - 1;
+            let rest = format!("and {} more: list them", 5000 - shown);
             assert!(
-                description.ends_with("and 4990 more: list them with `callerwatch alerts list`")
+                (5..=CHAT_MAX).contains(&shown) && description.contains(&rest),
+                "{description}"
             );
         }
     }
