@@ -140,7 +140,7 @@ fn counts_toward(detection: &str, call: &ApiActivity<'_>, threshold: Option<i64>
         let mut call = call.clone();
         call.uid = number.to_string().into();
         call.time = Timestamp::from_millis(START + number * 60_000 / count);
-        if let Some(observation) = observer.observe(&call, &intelligence, &policy, None) {
+        for observation in observer.observe(&call, &intelligence, &policy, None) {
             ledger.add(observation);
         }
     }

@@ -244,13 +244,15 @@ fn batch(events: impl IntoIterator<Item = (i64, String, Outcome)>) -> Batch {
     let mut batch = Batch::default();
     for (secs, who, outcome) in events {
         let activity = call(&format!("{who}-{secs}"), secs, "203.0.113.7", &who, outcome);
-        let Some(observation) = observer.observe(&activity, &intelligence, &policy, None) else {
-            continue;
-        };
-        batch.entries.extend(observation.seen);
-        if let Some((entry, sample)) = observation.call {
-            batch.entries.push(entry);
-            batch.samples.push(sample);
+        for observation in observer.observe(&activity, &intelligence, &policy, None) {
+            if observation.key != key() {
+                continue;
+            }
+            batch.entries.extend(observation.seen);
+            if let Some((entry, sample)) = observation.call {
+                batch.entries.push(entry);
+                batch.samples.push(sample);
+            }
         }
     }
     batch

@@ -54,7 +54,7 @@ pub fn decided(
 ) -> Vec<Alert> {
     let (mut observer, mut ledger) = (Observer::default(), MemoryLedger::default());
     for call in calls {
-        if let Some(observation) = observer.observe(call, intelligence, policy, None) {
+        for observation in observer.observe(call, intelligence, policy, None) {
             ledger.add(observation);
         }
     }

@@ -105,10 +105,10 @@ pub fn scan(
         let mut file = File::open(path)?;
         let mut sink = |event: Event<'_>| {
             watch(&event);
-            if let Event::Reading(Reading::Activity(call)) = event
-                && let Some(observation) = observer.observe(&call, intelligence, &policy, None)
-            {
-                ledger.add(observation);
+            if let Event::Reading(Reading::Activity(call)) = event {
+                for observation in observer.observe(&call, intelligence, &policy, None) {
+                    ledger.add(observation);
+                }
             }
         };
         callerwatch_sources::read(&mut file, &mut buffers, &mut sink)

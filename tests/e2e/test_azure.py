@@ -169,7 +169,14 @@ def test_a_thousand_records_cost_one_write_a_source_with_evidence(
     assert not READS & {it.operation for it in told}
     written = collections.Counter(it.key for it in told)
     print(f"{len(records)} records of {len(suspects) + 1} sources: {len(told)} writes")
-    assert written == {f"source#{address}": 1 for address in [*suspects, office]}
+    sources = {f"source#{address}": 1 for address in [*suspects, office]}
+    assert {key: count for key, count in written.items() if key in sources} == sources
+    # The network around the suspects and the two they go for: each one write, and an alert.
+    alerts = [key for key in written if key.startswith("alert#")]
+    wide = {key: count for key, count in written.items() if key not in [*sources, *alerts]}
+    assert "source#198.51.100.0/24" in wide
+    assert sorted(wide.values()) == [2, 2, 2]
+    assert [written[key] for key in alerts] == [2, 2, 2]
     # All of it again is nothing new.
     proxy.count(deployment.account)
     assert invoke(deployment, azure.messages(records)) == []

@@ -85,15 +85,20 @@ def test_erasure(deployment: Deployment) -> None:
     said = "1 alerts"
 
     told = command(deployment, "erase", "ERASED", "--dry-run")
-    assert told.startswith("would erase 13 entries") and said in told, told
+    # Twelve failures, in three ledgers each, and a success.
+    assert told.startswith("would erase 37 entries") and said in told, told
     assert deployment.ledgers() == before
 
     told = command(deployment, "erase", "ERASED")
-    assert told.startswith("erased 13 entries") and said in told, told
+    assert told.startswith("erased 37 entries") and said in told, told
     after = deployment.ledgers()
     assert after.get("source#203.0.113.60", frozenset()) == frozenset()
     assert after["source#203.0.113.61"] == before["source#203.0.113.61"]
     assert len(after["source#203.0.113.62"]) == 1 < len(before["source#203.0.113.62"])
+    around = "source#203.0.113.0/24"
+    assert (len(before[around]), len(after[around])) == (24, 12)
+    principals = [key for key in before if key.startswith("source#principal:")]
+    assert len([key for key in principals if key in after]) == len(principals) - 1
     assert len(alerts - deployment.alert_uids()) == 1
     # In no form: neither in words nor inside of bytes.
     for item in deployment.items():

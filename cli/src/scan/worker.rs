@@ -26,7 +26,7 @@ pub(super) fn work(
     let mut worker = Worker {
         setup,
         observer: Observer::default(),
-        ledger: MemoryLedger::default(),
+        ledger: MemoryLedger::of_scan(&setup.policy),
         summary: Summary::default(),
         closeup: wanted.map(|wanted| Closeup::of(wanted.clone())),
         buffers: Buffers::new(),
@@ -111,9 +111,9 @@ impl Worker<'_> {
                     return;
                 }
                 // A scan has no now: logs are read when they are read.
-                let observation =
+                let observations =
                     observer.observe(&activity, &setup.intelligence, &setup.policy, None);
-                if let Some(observation) = observation {
+                for observation in observations {
                     ledger.add(observation);
                 }
             }

@@ -1,6 +1,7 @@
-//! Alerts: all findings of one source and UTC day, as one thing to tell a person.
+//! Alerts: all findings of one source, network or principal and UTC day, as one thing to tell a
+//! person.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 use crate::activity::Cloud;
@@ -9,21 +10,30 @@ use crate::evidence::{Entry, Kind};
 use crate::explanation::explanation;
 use crate::finding::Finding;
 use crate::hash;
-use crate::intelligence::{AutonomousSystem, CountryCode, Hit};
+use crate::intelligence::{AutonomousSystem, CountryCode, Hit, Intelligence};
+use crate::policy::Policy;
 use crate::sample::Sample;
 use crate::score::{self, Reason, Severity};
-use crate::source::LedgerKey;
+use crate::source::{LedgerKey, Subject};
 use crate::suppress::Suppressed;
 use crate::timestamp::{Day, Timestamp};
 use crate::view::{Selection, View};
 
-/// All findings of one source and day.
+/// The longest name in a title.
+const NAME_MAX_CHARS: usize = 64;
+
+/// All findings of one source, network or principal and day.
 #[derive(Clone, Debug)]
 pub struct Alert {
     /// The same for the same source and day, whatever evidence there is.
     pub uid: String,
-    /// The source.
+    /// The source, network or principal.
     pub key: LedgerKey,
+    /// From how many addresses (of IPv6 /64s) a network's or a principal's calls came; 1 for a
+    /// source.
+    pub members: usize,
+    /// What a person calls the principal that the alert is about, where that is known.
+    pub principal: Option<String>,
     /// The UTC day.
     pub day: Day,
     /// The findings, the leading one first. At least one.
@@ -86,14 +96,17 @@ impl Alert {
         let count = |is_it: fn(&&Entry) -> bool| selection.of(&view.calls).filter(is_it).count();
         let principals: HashSet<u64> =
             selection.of(&view.calls).filter_map(Entry::principal).collect();
+        let principal = principal_of(view.key, samples);
         let samples = samples_of(view, &selection, samples);
-        let trusted =
-            view.key.address().and_then(|ip| view.policy.trusted_network(ip)).map(str::to_owned);
-        let reasons = reasons(view, &findings, &samples, trusted.as_deref());
+        let members = Members::of(view, &selection, &samples);
+        let trusted = members.trusted_network(view.policy).map(str::to_owned);
+        let reasons = reasons(view, &findings, &samples, members.all(), trusted.as_deref());
         let score = score::total(&reasons);
         Some(Self {
             uid: uid(view.key, day),
             key: view.key.clone(),
+            members: members.count,
+            principal,
             day,
             score,
             severity: Severity::of_score(score),
@@ -101,7 +114,8 @@ impl Alert {
             calls,
             succeeded: count(|call| call.kind().is_success()),
             passwords_correct: count(|call| call.kind() == Kind::PasswordCorrect),
-            principals: principals.len(),
+            // In a principal's ledger its key says who it is.
+            principals: principals.len().max(usize::from(view.key.subject() == Subject::Principal)),
             is_at_least: false,
             earlier: None,
             first,
@@ -114,7 +128,7 @@ impl Alert {
             clouds,
             country: view.intelligence.country(view.key),
             autonomous_system: view.intelligence.autonomous_system(view.key),
-            lists: view.intelligence.hits(view.key).map(|hit| dated(&hit, last)).collect(),
+            lists: members.lists(view.intelligence, last),
             trusted_network: trusted,
             samples,
             has_success: selection.of(&view.calls).any(is_achievement),
@@ -130,11 +144,24 @@ impl Alert {
         self.findings.iter().all(is_silent)
     }
 
-    /// `42 failed sign-ins from 203.0.113.7 (NL)`.
+    /// `42 failed sign-ins from 203.0.113.7 (NL)`, `9 failed sign-ins of 6 accounts from
+    /// 203.0.113.0/24 (5 addresses, NL)`, `12 failed sign-ins of principal alice from 12 addresses`.
     pub fn title(&self) -> String {
         let headline = self.findings.first().map_or("", |leading| &leading.headline);
         let names_source = self.findings.first().is_some_and(|leading| leading.is_of_address);
         let address = self.address();
+        match &self.key {
+            LedgerKey::Network(_) => {
+                let country = self.country.map(|it| format!(", {it}")).unwrap_or_default();
+                return format!("{headline} from {} ({}{country})", self.key, self.counted());
+            }
+            LedgerKey::Principal { .. } => {
+                let who = self.principal.as_deref().map(brief);
+                let who = who.map_or("one principal".to_owned(), |who| format!("principal {who}"));
+                return format!("{headline} of {who} from {address}");
+            }
+            _ => {}
+        }
         match (names_source, self.country) {
             (true, Some(country)) => format!("{headline} ({address}, {country})"),
             (true, None) => format!("{headline} ({address})"),
@@ -149,6 +176,8 @@ impl Alert {
             LedgerKey::Private { ip, scope } if scope.is_empty() => ip.to_string(),
             LedgerKey::Private { ip, scope } => format!("{ip} in {scope}"),
             LedgerKey::Unrecognized(text) => format!("unrecognized source \u{201c}{text}\u{201d}"),
+            LedgerKey::Network(_) => format!("{} ({})", self.key, self.counted()),
+            LedgerKey::Principal { .. } => self.counted(),
             LedgerKey::V4(_) | LedgerKey::V6Net(_) => match self.addresses().as_slice() {
                 [one] => one.to_string(),
                 _ => self.key.to_string(),
@@ -162,7 +191,7 @@ impl Alert {
             LedgerKey::V4(ip) => vec![IpAddr::V4(*ip)],
             LedgerKey::Private { ip, .. } => vec![*ip],
             LedgerKey::Unrecognized(_) => Vec::new(),
-            LedgerKey::V6Net(_) => {
+            LedgerKey::V6Net(_) | LedgerKey::Network(_) | LedgerKey::Principal { .. } => {
                 let parsed = self.samples.iter().filter_map(|sample| sample.address().parse().ok());
                 let mut addresses: Vec<IpAddr> = parsed.collect();
                 addresses.sort_unstable();
@@ -170,6 +199,82 @@ impl Alert {
                 addresses
             }
         }
+    }
+
+    /// `5 addresses`.
+    fn counted(&self) -> String {
+        match (&self.key, self.members) {
+            (LedgerKey::Network(IpAddr::V6(_)), count) => format!("{count} of its /64s"),
+            (_, 1) => "1 address".to_owned(),
+            (_, count) => format!("{count} addresses"),
+        }
+    }
+}
+
+/// A name that leaves room for the rest of a title.
+fn brief(name: &str) -> String {
+    if name.chars().nth(NAME_MAX_CHARS).is_none() {
+        return name.to_owned();
+    }
+    name.chars().take(NAME_MAX_CHARS).chain(['\u{2026}']).collect()
+}
+
+/// What the principal of a ledger is called: the same whichever of its calls are shown.
+fn principal_of(key: &LedgerKey, samples: &[Sample]) -> Option<String> {
+    if key.subject() != Subject::Principal {
+        return None;
+    }
+    let names = samples.iter().filter_map(Sample::name).min();
+    names.or_else(|| samples.iter().filter_map(Sample::principal).min()).map(str::to_owned)
+}
+
+/// The sources that the calls of an alert came from.
+struct Members {
+    count: usize,
+    /// Those that are known: all of a network, and those that a principal's samples name.
+    known: Vec<LedgerKey>,
+}
+
+impl Members {
+    fn of(view: &View<'_>, selection: &Selection, samples: &[Sample]) -> Self {
+        let members: BTreeSet<u64> = selection.of(&view.calls).filter_map(Entry::member).collect();
+        let known: BTreeSet<LedgerKey> = match view.key {
+            LedgerKey::Network(_) => members
+                .iter()
+                .filter_map(|member| view.key.member(u16::try_from(*member).ok()?))
+                .collect(),
+            LedgerKey::Principal { .. } => samples
+                .iter()
+                .filter_map(|sample| Some(LedgerKey::of_public(sample.address().parse().ok()?)))
+                .collect(),
+            _ => [view.key.clone()].into(),
+        };
+        Self { count: members.len().max(1), known: known.into_iter().collect() }
+    }
+
+    /// The trusted network that all of them are in.
+    fn trusted_network<'a>(&self, policy: &'a Policy) -> Option<&'a str> {
+        let mut networks =
+            self.all().iter().map(|it| it.address().and_then(|ip| policy.trusted_network(ip)));
+        let first = networks.next()??;
+        networks.all(|it| it == Some(first)).then_some(first)
+    }
+
+    /// All of them; none unless all are known.
+    fn all(&self) -> &[LedgerKey] {
+        if self.known.len() == self.count { &self.known } else { &[] }
+    }
+
+    /// What lists say of any of them.
+    fn lists(&self, intelligence: &Intelligence, last: Timestamp) -> Vec<String> {
+        let mut lists: Vec<String> = Vec::new();
+        for hit in self.known.iter().flat_map(|key| intelligence.hits(key)) {
+            let told = dated(&hit, last);
+            if !lists.contains(&told) {
+                lists.push(told);
+            }
+        }
+        lists
     }
 }
 
@@ -219,7 +324,7 @@ fn samples_of(view: &View<'_>, selection: &Selection, samples: &[Sample]) -> Vec
     chosen.sort_unstable_by(|a, b| (a.time, a).cmp(&(b.time, b)));
     chosen.retain(|sample| {
         let call = selected.get(&sample.uid_hash());
-        call.is_some_and(|call| sample.tells(call) && shown.insert(call.uid()))
+        call.is_some_and(|call| sample.tells(call, view.key) && shown.insert(call.uid()))
     });
     chosen
 }
@@ -230,6 +335,7 @@ fn reasons(
     view: &View<'_>,
     findings: &[Finding],
     samples: &[Sample],
+    sources: &[LedgerKey],
     trusted: Option<&str>,
 ) -> Vec<Reason> {
     let bases =
@@ -259,7 +365,7 @@ fn reasons(
     }
     // That credentials left their cloud for another is no explanation of it.
     let is_relocation = findings.iter().any(|it| is_of_relocation(it.detection));
-    reasons.extend(explanation(view, trusted, !is_relocation));
+    reasons.extend(explanation(view, sources, trusted, !is_relocation));
     reasons.sort_by_key(|reason| std::cmp::Reverse(reason.points));
     reasons
 }

@@ -15,7 +15,7 @@ use crate::suppress::suppressed;
 use crate::timestamp::Day;
 use crate::view::View;
 
-/// The alerts that one source's evidence makes: one a UTC day with findings, by day.
+/// The alerts that the evidence of one source, network or principal makes: one a UTC day with findings, by day.
 pub fn decide(
     key: &LedgerKey,
     ledger: SourceLedger,
@@ -27,7 +27,9 @@ pub fn decide(
         return Vec::new();
     }
     let view = View::new(key, ledger.entries, intelligence, policy);
-    let enabled = DETECTIONS.iter().filter(|detection| policy.is_enabled(detection));
+    let enabled = DETECTIONS
+        .iter()
+        .filter(|it| it.subjects.contains(&key.subject()) && policy.is_enabled(it));
     let mut findings: Vec<Finding> =
         enabled.flat_map(|detection| (detection.find)(&view)).collect();
     // The highest of a day leads; among equals the one listed first. The sort is stable.
@@ -68,13 +70,14 @@ mod tests {
     use super::*;
     use crate::detections::check::ledgers;
     use crate::intelligence::Category;
+    use crate::source::Subject;
 
     /// The alerts of a story: title, score and reasons, findings, calls and how many were sampled.
     fn told(intelligence: &Intelligence, policy: &str, story: &str) -> Vec<String> {
         let policy = Policy::parse(policy).unwrap();
         let ledgers = ledgers(intelligence, &policy, story).into_iter();
         let alerts = ledgers.flat_map(|(key, it)| decide(&key, it, intelligence, &policy));
-        alerts
+        let mut told: Vec<String> = alerts
             .map(|alert| {
                 let reasons: Vec<_> = alert.reasons.iter().map(ToString::to_string).collect();
                 let ids: Vec<_> = alert.findings.iter().map(|it| it.detection.id).collect();
@@ -89,7 +92,9 @@ mod tests {
                     alert.samples.len()
                 )
             })
-            .collect()
+            .collect();
+        told.sort_unstable();
+        told
     }
 
     #[test]
@@ -102,6 +107,87 @@ mod tests {
                 "login-failures | 13 calls, 4 sampled"
             )]
         );
+    }
+
+    #[test]
+    fn who_changes_the_address() {
+        let policy = "[[trusted_networks]]\nname = \"HQ\"\nnetworks = [\"203.0.113.0/29\"]";
+        assert_eq!(
+            told(&Intelligence::default(), policy, "1 fail@203.0.113.* a,b,c,d,e every 60s"),
+            [concat!(
+                "5 failed sign-ins of 5 accounts from 203.0.113.0/24 (5 addresses) | Low 30 = +60 ",
+                "password spray on 5 accounts: 5 of 5 accounts here only failed, -30 trusted ",
+                "network HQ | password-spray | 5 calls, 5 sampled"
+            )]
+        );
+        let own = b"203.0.113.0/29\n";
+        let own = Intelligence::builder().list("egress", Category::Own, own).unwrap().build();
+        assert_eq!(
+            told(&own, "", "12 fail@203.0.113.* alice every 10s; 15 denied@203.0.113.* bob"),
+            [
+                concat!(
+                    "12 failed sign-ins of principal alice from 12 addresses | Medium 40 = +40 ",
+                    "failed sign-ins of one account from 1 network | login-failures | 12 calls, ",
+                    "12 sampled"
+                ),
+                concat!(
+                    "15 denied API calls from 203.0.113.0/24 (15 addresses) | Low 20 = +20 burst ",
+                    "of denied calls | error-burst | 15 calls, 6 sampled"
+                ),
+                concat!(
+                    "15 denied API calls of principal bob from 15 addresses | Low 20 = +20 burst ",
+                    "of denied calls | error-burst | 15 calls, 12 sampled"
+                ),
+            ]
+        );
+        assert_eq!(
+            told(&own, "", "1 fail@203.0.113.* a,b,c,d,e every 60s"),
+            [concat!(
+                "5 failed sign-ins of 5 accounts from 203.0.113.0/24 (5 addresses) | Low 30 = +60 ",
+                "password spray on 5 accounts: 5 of 5 accounts here only failed, -30 own address ",
+                "(egress) | password-spray | 5 calls, 5 sampled"
+            )]
+        );
+        // One member is in no trusted network.
+        let spray = "1 fail@203.0.113.* a,b,c,d,e,f,g,root every 60s";
+        assert_eq!(
+            told(&Intelligence::default(), policy, spray),
+            [concat!(
+                "8 failed sign-ins of 8 accounts from 203.0.113.0/24 (8 addresses) | High 75 = +60 ",
+                "password spray on 8 accounts: 8 of 8 accounts here only failed, +15 root | ",
+                "password-spray | 8 calls, 8 sampled"
+            )]
+        );
+        assert_eq!(
+            told(&Intelligence::default(), "", "12 fail@203.0.*.7 alice every 240s"),
+            [concat!(
+                "12 failed sign-ins of principal alice from 12 addresses | High 60 = +60 failed ",
+                "sign-ins of one account from 12 networks | login-failures | 12 calls, 12 sampled"
+            )]
+        );
+        assert_eq!(
+            told(&Intelligence::default(), "", "1 fail@2001:db8:7:*::1 a,b,c,d,e every 60s"),
+            [concat!(
+                "5 failed sign-ins of 5 accounts from 2001:db8:7::/48 (5 of its /64s) | High 60 = ",
+                "+60 password spray on 5 accounts: 5 of 5 accounts here only failed | ",
+                "password-spray | 5 calls, 5 sampled"
+            )]
+        );
+    }
+
+    #[test]
+    fn lists_name_members() {
+        let list = b"203.0.1.7\n203.0.2.7\n";
+        let lists = Intelligence::builder().list("bad", Category::Malicious, list).unwrap().build();
+        let policy = Policy::default();
+        let ledgers = ledgers(&lists, &policy, "12 fail@203.0.*.7 alice every 240s").into_iter();
+        let of_principal = ledgers.filter(|(key, _)| key.subject() == Subject::Principal);
+        let alerts: Vec<Alert> =
+            of_principal.flat_map(|(key, it)| decide(&key, it, &lists, &policy)).collect();
+        let [alert] = alerts.as_slice() else { panic!("one alert") };
+        assert_eq!(alert.lists, ["malicious (bad)"]);
+        assert_eq!((alert.members, alert.addresses().len()), (12, 12));
+        assert_eq!((alert.country, alert.autonomous_system.clone()), (None, None));
     }
 
     #[test]

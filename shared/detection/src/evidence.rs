@@ -4,14 +4,14 @@
 //! when deciding, so that a repeated delivery after a list changed writes the same bytes, and adding
 //! it to a set changes nothing.
 
+mod form;
+
 use std::fmt;
 
+use self::form::Form;
 use crate::activity::{ActorKind, ApiActivity, Cloud, Outcome};
 use crate::hash;
 use crate::timestamp::{Day, Timestamp};
-
-/// The format of an entry; the first byte of each.
-const VERSION: u8 = 1;
 
 /// What an entry is evidence of: the outcome of a call, or that a principal was seen to succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -167,15 +167,15 @@ pub fn keep_distinct(entries: &mut Vec<Entry>) {
 ///
 /// | bytes | what |
 /// |---|---|
-/// | 0 | format version |
+/// | 0 | format: the ledger of a source, a network or a principal |
 /// | 1..7 | time, milliseconds since the epoch, big-endian |
 /// | 7 | kind |
 /// | 8 | cloud |
 /// | 9 | traits |
 /// | 10..18 | hash of the event uid |
-/// | 18..26 | hash of the principal, 0 for none |
+/// | 18..26 | hash of the principal, 0 for none; of a principal's ledger the member |
 /// | 26..30 | hash of the operation |
-/// | 30..32 | hash of the service |
+/// | 30..32 | hash of the service; of a network's ledger the member |
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Entry([u8; Entry::BYTES]);
 
@@ -218,7 +218,7 @@ impl Entry {
         let mut bytes = [0; Self::BYTES];
         let time = fields.time.millis().to_be_bytes();
         let parts: [&[u8]; 9] = [
-            &[VERSION],
+            &[Form::Source as u8],
             time.get(2..).unwrap_or_default(),
             &[fields.kind as u8],
             &[cloud_byte(fields.cloud)],
@@ -237,9 +237,9 @@ impl Entry {
     /// Reads a stored entry; none where its length, version or content is not one of ours.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let entry = Self(bytes.try_into().ok()?);
-        let [version, _, _, _, _, _, _, kind, cloud, ..] = entry.0;
+        let [form, _, _, _, _, _, _, kind, cloud, ..] = entry.0;
         let time = i64::try_from(entry.number::<1, 6>()).ok()?;
-        (version == VERSION
+        ((Form::Source as u8..=Form::Principal as u8).contains(&form)
             && Kind::from_byte(kind).is_some()
             && cloud_from_byte(cloud).is_some()
             && Timestamp::from_millis(time).is_some())
@@ -280,10 +280,11 @@ impl Entry {
         self.number::<10, 8>()
     }
 
-    /// The fingerprint of the principal; none where the record names none.
+    /// The fingerprint of the principal; none where the record names none, and in the principal's
+    /// own ledger, whose key says it.
     pub fn principal(&self) -> Option<u64> {
         let principal = self.number::<18, 8>();
-        (principal != 0).then_some(principal)
+        (principal != 0 && !self.is_of(Form::Principal)).then_some(principal)
     }
 
     /// The fingerprint of the operation.
@@ -291,9 +292,10 @@ impl Entry {
         u32::try_from(self.number::<26, 4>()).unwrap_or_default()
     }
 
-    /// The fingerprint of the service.
-    pub fn service(&self) -> u16 {
-        u16::try_from(self.number::<30, 2>()).unwrap_or_default()
+    /// The fingerprint of the service; none in the ledger of a network.
+    pub fn service(&self) -> Option<u16> {
+        let service = u16::try_from(self.number::<30, 2>()).ok()?;
+        (!self.is_of(Form::Network)).then_some(service)
     }
 
     /// The big-endian number of `LEN` bytes at `AT`.
@@ -373,7 +375,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// Stored bytes are read by later versions: this test changes only with `VERSION`.
+    /// Stored bytes are read by later versions: this test changes only with the forms.
     #[test]
     fn layout_is_pinned() {
         let mut activity = call("e-1", 1_772_443_500_123, Outcome::Denied);
@@ -400,7 +402,7 @@ pub(crate) mod tests {
     #[test]
     fn foreign_bytes_are_refused() {
         let entry = Entry::of_seen(Cloud::Gcp, 7, Timestamp::from_millis(0).unwrap().day());
-        for (at, byte) in [(0, 2), (7, 0), (7, 99), (8, 0), (8, 9), (1, 0xff)] {
+        for (at, byte) in [(0, 0), (0, 4), (7, 0), (7, 99), (8, 0), (8, 9), (1, 0xff)] {
             let mut bytes = *entry.as_bytes();
             bytes[at] = byte;
             assert_eq!(Entry::from_bytes(&bytes), None, "byte {at}");

@@ -4,8 +4,9 @@
 //! Promises one reason at most, however much speaks for an address, and that it lowers a score and
 //! silences nothing.
 
-use crate::intelligence::Category;
+use crate::intelligence::{Category, Intelligence};
 use crate::score::Reason;
+use crate::source::LedgerKey;
 use crate::view::View;
 
 /// The user's own, or a partner's.
@@ -13,16 +14,35 @@ const KNOWN: i32 = -30;
 /// Anybody can rent an address in a cloud.
 const CLOUD: i32 = -10;
 
-/// Why calls from the address are likelier harmless: the strongest of what is known, with all that
-/// is as strong. `network` is the policy's; that the address is a cloud's counts where it
-/// `is_cloud_plausible`.
+/// Why calls from those sources are likelier harmless: the strongest of what is known of all of them,
+/// with all that is as strong. `network` is the policy's; that an address is a cloud's counts where
+/// it `is_cloud_plausible`.
 pub(crate) fn explanation(
     view: &View<'_>,
+    sources: &[LedgerKey],
     network: Option<&str>,
     is_cloud_plausible: bool,
 ) -> Option<Reason> {
     let of_policy = network.map(|name| Reason::new(KNOWN, format!("trusted network {name}")));
-    let of_lists = view.intelligence.hits(view.key).filter_map(|hit| {
+    let mut of_each =
+        sources.iter().map(|key| of_lists(view.intelligence, key, is_cloud_plausible));
+    let mut of_lists = of_each.next().unwrap_or_default();
+    for of_another in of_each {
+        of_lists.retain(|reason| of_another.contains(reason));
+    }
+    let known: Vec<Reason> = of_policy.into_iter().chain(of_lists).collect();
+    let points = known.iter().map(|reason| reason.points).min()?;
+    let strongest = known.iter().filter(|reason| reason.points == points);
+    let texts: Vec<&str> = strongest.map(|reason| reason.text.as_str()).collect();
+    Some(Reason::new(points, texts.join(", ")))
+}
+
+fn of_lists(
+    intelligence: &Intelligence,
+    source: &LedgerKey,
+    is_cloud_plausible: bool,
+) -> Vec<Reason> {
+    let reasons = intelligence.hits(source).filter_map(|hit| {
         let list = &hit.list.name;
         match hit.category {
             Category::Own => Some(Reason::new(KNOWN, format!("own address ({list})"))),
@@ -33,19 +53,13 @@ pub(crate) fn explanation(
             _ => None,
         }
     });
-    let known: Vec<Reason> = of_policy.into_iter().chain(of_lists).collect();
-    let points = known.iter().map(|reason| reason.points).min()?;
-    let strongest = known.iter().filter(|reason| reason.points == points);
-    let texts: Vec<&str> = strongest.map(|reason| reason.text.as_str()).collect();
-    Some(Reason::new(points, texts.join(", ")))
+    reasons.collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::intelligence::Intelligence;
     use crate::policy::Policy;
-    use crate::source::LedgerKey;
 
     /// What is said for 203.0.113.7 where these categories list it.
     fn told(categories: &[Category], network: Option<&str>, is_cloud_plausible: bool) -> String {
@@ -57,7 +71,7 @@ mod tests {
         let (intelligence, policy) = (builder.build(), Policy::default());
         let key = LedgerKey::of_public("203.0.113.7".parse().unwrap());
         let view = View::new(&key, Vec::new(), &intelligence, &policy);
-        let reason = explanation(&view, network, is_cloud_plausible);
+        let reason = explanation(&view, std::slice::from_ref(&key), network, is_cloud_plausible);
         reason.map_or("-".to_owned(), |reason| reason.to_string())
     }
 

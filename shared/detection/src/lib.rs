@@ -36,6 +36,7 @@ pub mod steps;
 pub mod suppress;
 pub mod timestamp;
 mod view;
+pub mod wide;
 pub mod words;
 
 pub use decide::decide;

@@ -1,6 +1,6 @@
 //! The observe step, first half: which calls are evidence, and of what.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash};
 
 use foldhash::fast::RandomState;
 
@@ -12,7 +12,7 @@ use crate::policy::Policy;
 use crate::sample::Sample;
 use crate::source::{LedgerKey, Source};
 use crate::timestamp::{Day, Timestamp};
-use crate::view;
+use crate::{view, wide};
 
 /// How far ahead of now an event may be dated. One forged date would otherwise put all real evidence
 /// of a source past its horizon.
@@ -26,15 +26,15 @@ pub fn is_ahead(time: Timestamp, now: Timestamp) -> bool {
     time > now.plus_secs(AHEAD_MAX_SECS)
 }
 
-/// What one call adds to the ledger of its source.
+/// What one call adds to a ledger: that of its source, or of the network or principal it is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
     /// Whose ledger.
     pub key: LedgerKey,
     /// The call itself, where it is evidence, with its sample.
     pub call: Option<(Entry, Sample)>,
-    /// For an ordinary call that succeeded: that the principal was seen there that day, where this
-    /// may be the first sign of it.
+    /// For an ordinary call that succeeded, and in a network for a sign-in: that the principal was
+    /// seen there that day, where this may be the first sign of it.
     pub seen: Option<Entry>,
 }
 
@@ -56,21 +56,21 @@ impl Default for Observer {
 }
 
 impl Observer {
-    /// What a call adds; none for one that is no evidence, has no source to count it for, no
-    /// time, or a time too far ahead of `now` (no bound where that is none).
+    /// What a call adds, to that of its source first, each to another ledger; nothing for one that
+    /// is no evidence, has no source to count it for, no time, or a time too far ahead of `now` (no
+    /// bound where that is none).
     pub fn observe(
         &mut self,
         activity: &ApiActivity<'_>,
         intelligence: &Intelligence,
         policy: &Policy,
         now: Option<Timestamp>,
-    ) -> Option<Observation> {
-        let time = activity.time?;
-        if now.is_some_and(|now| is_ahead(time, now)) {
-            return None;
-        }
-        if matches!(activity.source, Source::Service(_) | Source::Absent) {
-            return None;
+    ) -> Vec<Observation> {
+        let Some(time) = activity.time else { return Vec::new() };
+        if now.is_some_and(|now| is_ahead(time, now))
+            || matches!(activity.source, Source::Service(_) | Source::Absent)
+        {
+            return Vec::new();
         }
         let operation = operation_hash(&activity.operation);
         if is_evidence(activity, operation, intelligence, policy) {
@@ -80,23 +80,51 @@ impl Observer {
                 .resource
                 .as_deref()
                 .is_some_and(|resource| policy.critical_asset(resource).is_some());
-            let call = Some((entry, Sample::of(activity, time, &address, is_critical)));
-            return Some(Observation { key: activity.source.ledger_key()?, call, seen: None });
+            let sample = Sample::of(activity, time, &address, is_critical);
+            let Some(key) = activity.source.ledger_key() else { return Vec::new() };
+            let mut observations: Vec<_> =
+                wide::observations(activity, &key, entry, &sample).collect();
+            observations.extend(self.signed_in(activity, &key, time.day()));
+            observations.insert(0, Observation { key, call: Some((entry, sample)), seen: None });
+            return observations;
         }
         if activity.outcome != Outcome::Success
             || view::needs_no_permission(operation)
             || is_stranger(activity.actor.kind)
         {
-            return None;
+            return Vec::new();
         }
-        let seen = self.first_seen(activity, time.day())?;
-        Some(Observation { key: activity.source.ledger_key()?, call: None, seen: Some(seen) })
+        let seen = self.first_seen(activity, &activity.source, time.day());
+        let seen = seen.zip(activity.source.ledger_key());
+        seen.map(|(seen, key)| Observation { key, call: None, seen: Some(seen) })
+            .into_iter()
+            .collect()
     }
 
-    /// The entry that says so, unless it is remembered to have been made.
-    fn first_seen(&mut self, activity: &ApiActivity<'_>, day: Day) -> Option<Entry> {
+    /// That a principal signed in from a network: what tells an office from an attacker there.
+    fn signed_in(
+        &mut self,
+        activity: &ApiActivity<'_>,
+        source: &LedgerKey,
+        day: Day,
+    ) -> Option<Observation> {
+        if activity.outcome != Outcome::LoginSucceeded || is_stranger(activity.actor.kind) {
+            return None;
+        }
+        let (key, _) = source.network()?;
+        let seen = self.first_seen(activity, &key, day)?.in_network(0);
+        Some(Observation { key, call: None, seen: Some(seen) })
+    }
+
+    /// The entry that says so, unless it is remembered to have been made for that place.
+    fn first_seen(
+        &mut self,
+        activity: &ApiActivity<'_>,
+        place: &impl Hash,
+        day: Day,
+    ) -> Option<Entry> {
         let uid = activity.actor.uid.as_deref()?;
-        let mark = self.hasher.hash_one((&activity.source, activity.cloud, uid, day));
+        let mark = self.hasher.hash_one((place, activity.cloud, uid, day));
         let at = usize::try_from(mark).unwrap_or_default() % REMEMBERED;
         let place = self.remembered.get_mut(at)?;
         if *place == mark {

@@ -299,7 +299,8 @@ fn observables(alert: &Alert, evidences: &[Value]) -> Vec<Value> {
         .map(|ip| observable("evidences[].src_endpoint.ip", IP_ADDRESS, &ip.to_string()))
         .collect();
     match &alert.key {
-        LedgerKey::V6Net(_) if observables.is_empty() => {
+        LedgerKey::V6Net(_) if !observables.is_empty() => {}
+        LedgerKey::V6Net(_) | LedgerKey::Network(_) => {
             let network = alert.key.to_string();
             observables.push(observable("evidences[].src_endpoint", OTHER, &network));
         }

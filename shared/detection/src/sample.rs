@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
 use crate::activity::{ApiActivity, Cloud};
 use crate::evidence::{self, Kind, cloud_byte, cloud_from_byte, operation_hash, principal_hash};
 use crate::hash;
+use crate::source::LedgerKey;
 use crate::timestamp::{Day, Timestamp};
 
 /// A source with much evidence has its samples chosen anew again and again.
@@ -29,8 +31,9 @@ const HASHED_MAX_BYTES: usize = 2048;
 
 /// One call, in words. Its texts are written by whoever made the call: escape them for where they go.
 ///
-/// All texts lie in one piece, since a scan may keep a sample of each of very many sources. They
-/// follow the sample's time, kind and cloud in its order.
+/// All texts lie in one piece, since a scan may keep a sample of each of very many sources, which
+/// the ledgers that one call is evidence in share. They follow the sample's time, kind and cloud in
+/// its order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sample {
     weight: Weight,
@@ -40,7 +43,7 @@ pub struct Sample {
     pub kind: Kind,
     /// The cloud that recorded it.
     pub cloud: Cloud,
-    texts: Box<str>,
+    texts: Arc<str>,
     ends: [u16; Text::COUNT],
 }
 
@@ -105,7 +108,7 @@ impl Sample {
             time,
             kind: activity.outcome.into(),
             cloud: activity.cloud,
-            texts: texts.into_boxed_str(),
+            texts: texts.into(),
             ends,
         }
     }
@@ -212,16 +215,20 @@ impl Sample {
         hash::of_parts(&[self.cloud.name(), self.uid()])
     }
 
-    /// Whether it tells the same as an entry: of one event that feeds tell differently, one entry
-    /// is counted, and only that one's sample may be shown.
-    pub fn tells(&self, entry: &evidence::Entry) -> bool {
+    /// Whether it tells the same as an entry of a ledger: of one event that feeds tell differently,
+    /// one entry is counted, and only that one's sample may be shown.
+    pub fn tells(&self, entry: &evidence::Entry, ledger: &LedgerKey) -> bool {
+        let principal = match ledger {
+            LedgerKey::Principal { hash, .. } => Some(*hash),
+            _ => entry.principal(),
+        };
         entry.uid() == self.uid_hash()
             && entry.time() == self.time
             && entry.kind() == self.kind
             && entry.operation() == operation_hash(self.operation())
-            && self.principal().is_none_or(|uid| {
-                is_cut(uid) || entry.principal() == principal_hash(self.cloud, Some(uid))
-            })
+            && self
+                .principal()
+                .is_none_or(|uid| is_cut(uid) || principal == principal_hash(self.cloud, Some(uid)))
     }
 
     /// What it tells but which event it was, and when.

@@ -5,6 +5,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use ipnet::IpNet;
+
+use crate::activity::Cloud;
+use crate::hash;
+
 /// Where a call came from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Source<'a> {
@@ -80,6 +85,9 @@ impl<'a> Source<'a> {
 }
 
 /// What one ledger is about. An IPv6 source is its /64, which one attacker holds whole.
+///
+/// Beside those of sources there are wide ones, for attackers who change their address: their
+/// *members* are the sources whose failures they gather.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LedgerKey {
     /// A public IPv4 address.
@@ -95,6 +103,26 @@ pub enum LedgerKey {
     },
     /// An unrecognized source, by its text.
     Unrecognized(Box<str>),
+    /// The IPv4 /24 or IPv6 /48 around public sources, by its first address.
+    Network(IpAddr),
+    /// A principal seen from public sources, by its fingerprint.
+    Principal {
+        /// The cloud it belongs to.
+        cloud: Cloud,
+        /// As entries hold it.
+        hash: u64,
+    },
+}
+
+/// What sort of thing a ledger is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// One source: an address, a /64, or what stands in their place.
+    Source,
+    /// The network around public sources.
+    Network,
+    /// One principal, from wherever it calls.
+    Principal,
 }
 
 impl LedgerKey {
@@ -106,12 +134,71 @@ impl LedgerKey {
         }
     }
 
+    /// What sort of thing it is about.
+    pub fn subject(&self) -> Subject {
+        match self {
+            Self::Network(_) => Subject::Network,
+            Self::Principal { .. } => Subject::Principal,
+            _ => Subject::Source,
+        }
+    }
+
+    /// The network around a public source, and which member of it the source is.
+    pub fn network(&self) -> Option<(Self, u16)> {
+        match self {
+            Self::V4(ip) => {
+                let [a, b, c, member] = ip.octets();
+                Some((Self::Network(Ipv4Addr::new(a, b, c, 0).into()), member.into()))
+            }
+            Self::V6Net(upper) => {
+                let member = upper & 0xffff;
+                let first = first_of_net(upper - member).into();
+                Some((Self::Network(first), u16::try_from(member).unwrap_or_default()))
+            }
+            _ => None,
+        }
+    }
+
+    /// The source that is such a member of this network.
+    pub fn member(&self, member: u16) -> Option<Self> {
+        match self {
+            Self::Network(IpAddr::V4(first)) => {
+                Some(Self::V4(Ipv4Addr::from_bits(first.to_bits() | u32::from(member & 0xff))))
+            }
+            Self::Network(first @ IpAddr::V6(_)) => match Self::of_public(*first) {
+                Self::V6Net(upper) => Some(Self::V6Net(upper | u64::from(member))),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The prefix that a network is; none of any other.
+    pub fn network_prefix(&self) -> Option<IpNet> {
+        let Self::Network(first) = self else { return None };
+        IpNet::new(*first, if first.is_ipv4() { 24 } else { 48 }).ok()
+    }
+
+    /// A public source as a member among those of a principal: the upper half is a fingerprint of
+    /// its network, the lower one of itself.
+    pub fn fingerprint(&self) -> Option<u64> {
+        let (Self::Network(first), member) = self.network()? else { return None };
+        let first = u64::try_from(match first {
+            IpAddr::V4(first) => u128::from(first.to_bits()),
+            IpAddr::V6(first) => first.to_bits() >> 64,
+        });
+        let first = first.unwrap_or_default();
+        let network = hash::of_numbers("network", &[first]);
+        let own = hash::of_numbers("source", &[first, member.into()]);
+        Some(network & !u64::from(u32::MAX) | own >> 32)
+    }
+
     /// Whether lists and geography may be asked about it.
     pub fn is_public(&self) -> bool {
         matches!(self, Self::V4(_) | Self::V6Net(_))
     }
 
-    /// The address, public or private, or the first of the /64.
+    /// The address, public or private, or the first of the /64 or network.
     pub fn address(&self) -> Option<IpAddr> {
         match self {
             Self::Private { ip, .. } => Some(*ip),
@@ -119,29 +206,38 @@ impl LedgerKey {
         }
     }
 
-    /// The public address, or the first address of the /64.
+    /// The public address, or the first address of the /64 or network.
     pub fn public_address(&self) -> Option<IpAddr> {
         match self {
             Self::V4(ip) => Some(IpAddr::V4(*ip)),
-            Self::V6Net(upper) => Some(IpAddr::V6(Ipv6Addr::from_bits(u128::from(*upper) << 64))),
-            Self::Private { .. } | Self::Unrecognized(_) => None,
+            Self::V6Net(upper) => Some(IpAddr::V6(first_of_net(*upper))),
+            Self::Network(first) => Some(*first),
+            Self::Private { .. } | Self::Unrecognized(_) | Self::Principal { .. } => None,
         }
     }
 }
 
-/// `203.0.113.7`, `2001:db8:1:2::/64`, `10.0.0.5@vpce-0123`, `unrecognized:30.*.0.210`. Distinct
-/// keys print differently, so the text may serve as a database key.
+/// `203.0.113.7`, `2001:db8:1:2::/64`, `10.0.0.5@vpce-0123`, `unrecognized:30.*.0.210`,
+/// `203.0.113.0/24`, `2001:db8:1::/48`, `principal:AWS:` and a number. Distinct keys print
+/// differently, so the text may serve as a database key.
 impl fmt::Display for LedgerKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::V4(ip) => write!(f, "{ip}"),
             Self::V6Net(upper) => {
-                write!(f, "{}/64", Ipv6Addr::from_bits(u128::from(*upper) << 64))
+                write!(f, "{}/64", first_of_net(*upper))
             }
             Self::Private { ip, scope } => write!(f, "{ip}@{scope}"),
             Self::Unrecognized(text) => write!(f, "unrecognized:{text}"),
+            Self::Network(first @ IpAddr::V4(_)) => write!(f, "{first}/24"),
+            Self::Network(first @ IpAddr::V6(_)) => write!(f, "{first}/48"),
+            Self::Principal { cloud, hash } => write!(f, "principal:{cloud}:{hash:016x}"),
         }
     }
+}
+
+fn first_of_net(upper: u64) -> Ipv6Addr {
+    Ipv6Addr::from_bits(u128::from(upper) << 64)
 }
 
 /// `v4`, `v4:port`, `v6`, `[v6]`, `[v6]:port`, `v6%zone`; IPv4-mapped IPv6 becomes IPv4. Octets
@@ -276,6 +372,30 @@ mod tests {
         assert_eq!(key("XXXX").as_deref(), Some("unrecognized:XXXX"));
         assert_eq!(key(""), None);
         assert_eq!(Source::Service("ec2.amazonaws.com".into()).ledger_key(), None);
+    }
+
+    #[test]
+    fn members_of_networks() {
+        for (address, network, member) in [
+            ("203.0.113.7", "203.0.113.0/24", 7),
+            ("203.0.113.0", "203.0.113.0/24", 0),
+            ("2001:db8:1:2::9", "2001:db8:1::/48", 2),
+            ("2001:db8:1:ffff::9", "2001:db8:1::/48", 0xffff),
+        ] {
+            let key = LedgerKey::of_public(address.parse().unwrap());
+            let (around, place) = key.network().unwrap();
+            assert_eq!((around.to_string().as_str(), place), (network, member), "{address}");
+            assert_eq!(around.member(place), Some(key), "{address}");
+            assert_eq!(around.network(), None, "{address}");
+            assert_eq!(around.network_prefix().unwrap().to_string(), network, "{address}");
+        }
+        let fingerprint = |text: &str| LedgerKey::of_public(text.parse().unwrap()).fingerprint();
+        let (a, b) = (fingerprint("203.0.113.7").unwrap(), fingerprint("203.0.113.8").unwrap());
+        assert!(a != b && a >> 32 == b >> 32);
+        assert_ne!(fingerprint("198.51.100.7").unwrap() >> 32, a >> 32);
+        assert_eq!(LedgerKey::Unrecognized("XXXX".into()).fingerprint(), None);
+        let principal = LedgerKey::Principal { cloud: Cloud::Aws, hash: 0xab };
+        assert_eq!(principal.to_string(), "principal:AWS:00000000000000ab");
     }
 
     #[test]

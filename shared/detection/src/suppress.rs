@@ -65,7 +65,7 @@ fn is_of_all(
     let told = |call: &Entry| samples.get(&call.uid()).into_iter().flatten();
     for call in finding.selection.of(&view.calls) {
         let is_named = principals.entry((call.cloud(), call.principal())).or_default();
-        for sample in told(call).filter(|sample| sample.tells(call)) {
+        for sample in told(call).filter(|sample| sample.tells(call, view.key)) {
             let identities = [sample.principal(), sample.name()];
             let is_of = suppression.is_of(identities, sample.account());
             *is_named = Some(is_named.unwrap_or(true) && is_of);

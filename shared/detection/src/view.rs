@@ -1,23 +1,25 @@
 //! A view: one source's evidence, put in order for the detections to look at.
 //!
-//! Every event is there once. Where feeds tell one event differently, the least entry counts, first
-//! of those that say a workload called; so that which copy came first changes nothing.
+//! Of a network or a principal it has only what no alert of an address tells. Every event is there
+//! once. Where feeds tell one event differently, the least entry counts, first of those that say a
+//! workload called; so that which copy came first changes nothing.
 
 use crate::activity::Cloud;
 use crate::detections::{Detection, Parameter};
 use crate::evidence::{Entry, Kind, keep_distinct};
 use crate::intelligence::Intelligence;
 use crate::policy::Policy;
-use crate::source::LedgerKey;
+use crate::source::{LedgerKey, Subject};
 use crate::timestamp::{Day, Timestamp};
+use crate::wide;
 
 /// How far back a success makes a principal known at an address.
 const KNOWN_SECS: i64 = 3 * 24 * 3600;
 
-/// One source's evidence, and what to judge it by.
+/// One ledger's evidence, and what to judge it by.
 #[derive(Debug)]
 pub(crate) struct View<'a> {
-    /// The source.
+    /// The source, network or principal.
     pub(crate) key: &'a LedgerKey,
     /// Its calls, each once, by time.
     pub(crate) calls: Vec<Entry>,
@@ -68,7 +70,17 @@ impl<'a> View<'a> {
         let mut calls = entries;
         let seen = calls.iter().filter(|entry| entry.kind() == Kind::Seen).copied().collect();
         calls.retain(|entry| entry.kind() != Kind::Seen);
-        Self { key, calls, seen, intelligence, policy, successes }
+        let mut view = Self { key, calls, seen, intelligence, policy, successes };
+        if key.subject() != Subject::Source {
+            view.calls = wide::without_alerting(&view);
+        }
+        view
+    }
+
+    /// Nothing but those calls of it, which are in order and each there once.
+    pub(crate) fn with_calls(&self, calls: Vec<Entry>) -> View<'a> {
+        let Self { key, intelligence, policy, .. } = *self;
+        View { key, calls, seen: Vec::new(), intelligence, policy, successes: Vec::new() }
     }
 
     /// The same source as one cloud alone sees it.

@@ -12,8 +12,9 @@ use callerwatch_detection::ledger::{Batch, Bounds};
 use callerwatch_detection::observe::{Observation, Observer, is_ahead};
 use callerwatch_detection::policy::Policy;
 use callerwatch_detection::sample;
-use callerwatch_detection::source::LedgerKey;
+use callerwatch_detection::source::{LedgerKey, Subject};
 use callerwatch_detection::timestamp::Timestamp;
+use callerwatch_detection::wide;
 use callerwatch_sources::{Buffers, Event, Extent, ReadError, Reading, Rejected};
 
 /// Entries of one source gathered before they are first reduced.
@@ -122,13 +123,13 @@ impl<'a> Intake<'a> {
                         return;
                     }
                     observed.counts.newest = observed.counts.newest.max(activity.time);
-                    let observation = observer.observe(
+                    let observations = observer.observe(
                         &activity,
                         judgement.intelligence,
                         judgement.policy,
                         Some(judgement.now),
                     );
-                    if let Some(observation) = observation {
+                    for observation in observations {
                         observed.add(observation, message, &judgement.bounds);
                     }
                 }
@@ -155,14 +156,38 @@ impl<'a> Intake<'a> {
 
     /// Ends the intake.
     pub fn finish(self) -> Observed {
-        self.observed
+        let Self { judgement, mut observed, .. } = self;
+        observed.leave_out_sprays(&judgement);
+        observed
     }
 }
 
 impl Observed {
+    /// What a spray tells by itself is not written to the ledger of every account it tried: they
+    /// may be as many as its calls.
+    fn leave_out_sprays(&mut self, judgement: &Judgement<'_>) {
+        let Judgement { intelligence, policy, .. } = *judgement;
+        let mut sprays = BTreeSet::new();
+        for (key, Pending { batch, .. }) in &self.sources {
+            let days = wide::spray_days(key, &batch.entries, intelligence, policy);
+            let member = key.fingerprint().filter(|_| !days.is_empty());
+            sprays.extend(member.into_iter().flat_map(|it| days.iter().map(move |day| (it, *day))));
+        }
+        if sprays.is_empty() {
+            return;
+        }
+        self.sources.retain(|key, pending| {
+            if key.subject() == Subject::Principal {
+                wide::leave_out(&mut pending.batch, &sprays);
+            }
+            !pending.batch.entries.is_empty()
+        });
+    }
+
     fn add(&mut self, observation: Observation, message: usize, bounds: &Bounds) {
         let Observation { key, call, seen } = observation;
-        self.counts.evidence += u64::from(call.is_some());
+        let is_counted = call.is_some() && key.subject() == Subject::Source;
+        self.counts.evidence += u64::from(is_counted);
         let pending = self.sources.entry(key).or_default();
         pending.messages.insert(message);
         let Batch { entries, samples } = &mut pending.batch;
@@ -244,11 +269,49 @@ mod tests {
         });
         // What it had read before counts.
         assert_eq!((observed.counts.events, observed.counts.evidence), (3, 3));
-        let [pending] = observed.sources.values().collect::<Vec<_>>()[..] else {
-            panic!("one source")
-        };
+        let pending = &observed.sources[&key("203.0.113.7")];
         assert_eq!(pending.messages, BTreeSet::from([0, 1, 2]));
         assert_eq!(pending.batch.entries.len(), 3);
+    }
+
+    fn key(address: &str) -> LedgerKey {
+        LedgerKey::of_public(address.parse().unwrap())
+    }
+
+    /// The ledgers written, by subject.
+    fn ledgers(observed: &Observed) -> [usize; 3] {
+        [Subject::Source, Subject::Network, Subject::Principal]
+            .map(|subject| observed.sources.keys().filter(|key| key.subject() == subject).count())
+    }
+
+    #[test]
+    fn a_spray_is_not_written_to_each_account() {
+        let now = Timestamp::from_millis(1_772_438_400_000).unwrap();
+        let taken = |failures: Vec<(u32, &'static str)>| {
+            taken_in(now, |intake| {
+                let mut read = |_: &mut Buffers, sink: &mut dyn FnMut(Event<'_>)| {
+                    for (n, address) in &failures {
+                        let mut call = failed_sign_in(*n, now);
+                        call.source = Source::from_address(*address, "");
+                        sink(Event::Reading(Reading::Activity(call)));
+                    }
+                    Ok(Extent::default())
+                };
+                assert_eq!(intake.read_with(0, &mut read), []);
+            })
+        };
+        let few = |count, address| (0..count).map(move |n| (n, address));
+        assert_eq!(ledgers(&taken(few(4, "203.0.113.7").collect())), [1, 1, 4]);
+        assert_eq!(ledgers(&taken(few(900, "203.0.113.7").collect())), [1, 1, 0]);
+        // What others do to the same accounts stays.
+        let both = few(900, "203.0.113.7").chain(few(2, "198.51.100.9")).collect();
+        let both = taken(both);
+        assert_eq!(ledgers(&both), [2, 2, 2]);
+        let principals = both.sources.iter().filter(|(key, _)| key.subject() == Subject::Principal);
+        for (_, Pending { batch: Batch { entries, samples }, .. }) in principals {
+            assert_eq!((entries.len(), samples.len()), (1, 1));
+            assert_eq!(samples[0].address(), "198.51.100.9");
+        }
     }
 
     #[test]

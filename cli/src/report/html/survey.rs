@@ -11,7 +11,7 @@ use callerwatch_detection::evidence::{Entry, Kind, keep_distinct};
 use callerwatch_detection::intelligence::{AutonomousSystem, Intelligence};
 use callerwatch_detection::ledger::SourceLedger;
 use callerwatch_detection::score::Severity;
-use callerwatch_detection::source::LedgerKey;
+use callerwatch_detection::source::{LedgerKey, Subject};
 
 use super::timeline::Timeline;
 use crate::report::brief;
@@ -52,13 +52,19 @@ impl Survey {
         intelligence: &Intelligence,
     ) -> Self {
         let has_names = intelligence.network_database().is_some();
-        let mut survey = Self { sources: sources.len(), has_names, ..Self::default() };
+        let mut survey = Self { has_names, ..Self::default() };
+        // What lies in those of networks and principals lies in these too.
+        let is_counted = |key: &LedgerKey| key.subject() == Subject::Source;
         for (key, ledger) in sources.iter_mut() {
             keep_distinct(&mut ledger.entries);
-            survey.place(key, ledger, intelligence);
+            if is_counted(key) {
+                survey.sources += 1;
+                survey.place(key, ledger, intelligence);
+            }
         }
         let is_event = |kind: Kind| kind != Kind::Seen;
-        let entries = || sources.iter().flat_map(|(_, ledger)| &ledger.entries);
+        let counted = || sources.iter().filter(|(key, _)| is_counted(key));
+        let entries = || counted().flat_map(|(_, ledger)| &ledger.entries);
         let events = || entries().filter(|entry| is_event(entry.kind()));
         let first = events().map(Entry::time).min();
         let last = events().map(Entry::time).max();
@@ -112,6 +118,7 @@ impl Survey {
                 let first = Ipv6Addr::from_bits(u128::from(upper >> 16 << 16) << 64);
                 format!("{first}/48")
             }
+            (None, LedgerKey::Network(_)) if !self.has_names => key.to_string(),
             _ => nowhere(key),
         }
     }
@@ -144,6 +151,7 @@ fn nowhere(key: &LedgerKey) -> String {
     match key {
         LedgerKey::Private { .. } => "private addresses",
         LedgerKey::Unrecognized(_) => "no addresses",
+        LedgerKey::Principal { .. } => "many addresses of one principal",
         _ => "unknown",
     }
     .to_owned()

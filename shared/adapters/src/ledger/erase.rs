@@ -1,7 +1,7 @@
 //! Erasing a principal: what ledgers and alerts hold of one who has the right to be forgotten.
 //!
-//! Promises that no entry, sample or alert of the principal is left in the table, and that nothing
-//! of others is touched but alerts that name it too. This is the one thing that scans the table; no
+//! Promises that no entry, sample, ledger or alert of the principal is left in the table, and that
+//! nothing of others is touched but alerts that name it too. This is the one thing that scans the table; no
 //! function does.
 
 use std::collections::{BTreeSet, HashMap};
@@ -13,6 +13,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use callerwatch_detection::activity::Cloud;
 use callerwatch_detection::evidence::{Entry, principal_hash};
 use callerwatch_detection::sample::Sample;
+use callerwatch_detection::source::LedgerKey;
 
 use super::{Item, item};
 
@@ -77,11 +78,14 @@ struct Wanted {
     /// Its identities and names, in lower case.
     words: BTreeSet<String>,
     hashes: BTreeSet<u64>,
+    /// The ledgers of its own, as text.
+    ledgers: BTreeSet<String>,
 }
 
 impl Wanted {
     fn new(principal: &str) -> Self {
-        let mut wanted = Self { words: BTreeSet::new(), hashes: BTreeSet::new() };
+        let mut wanted =
+            Self { words: BTreeSet::new(), hashes: BTreeSet::new(), ledgers: BTreeSet::new() };
         for cloud in Cloud::ALL {
             wanted.add(cloud, principal);
         }
@@ -90,7 +94,10 @@ impl Wanted {
 
     fn add(&mut self, cloud: Cloud, identity: &str) {
         self.words.insert(identity.to_lowercase());
-        self.hashes.extend(principal_hash(cloud, Some(identity)));
+        if let Some(hash) = principal_hash(cloud, Some(identity)) {
+            self.hashes.insert(hash);
+            self.ledgers.insert(item::text_of(&LedgerKey::Principal { cloud, hash }));
+        }
     }
 
     /// Whose calls are called by one of its names.
@@ -111,6 +118,12 @@ impl Wanted {
 
     fn made(&self, entry: &Entry) -> bool {
         entry.principal().is_some_and(|principal| self.hashes.contains(&principal))
+    }
+
+    /// Whether an item is a ledger of its own.
+    fn owns(&self, item: &Item) -> bool {
+        let pk = item.get("pk").and_then(|pk| pk.as_s().ok());
+        pk.and_then(|pk| pk.strip_prefix(item::PREFIX)).is_some_and(|it| self.ledgers.contains(it))
     }
 
     /// Whether a text has one of the words as a word.
@@ -156,6 +169,12 @@ impl Eraser<'_> {
         erased: &mut Erased,
     ) -> Result<(), EraseError> {
         let ledger = item::decode(item);
+        if wanted.owns(item) {
+            erased.ledgers += 1;
+            erased.entries += count(ledger.entries.len());
+            erased.samples += count(ledger.samples.len());
+            return self.delete(item).await;
+        }
         let entries: Vec<&Entry> = ledger.entries.iter().filter(|it| wanted.made(it)).collect();
         let samples: Vec<&Sample> = ledger.samples.iter().filter(|it| wanted.has(it)).collect();
         let mut parts = Vec::new();
@@ -208,10 +227,15 @@ impl Eraser<'_> {
             .into_iter()
             .filter_map(text)
             .any(|it| wanted.are_in(it) || json_texts(it).iter().any(|inner| wanted.are_in(inner)));
-        if !is_told {
+        let is_of = text("source").is_some_and(|source| wanted.ledgers.contains(source));
+        if !is_told && !is_of {
             return Ok(());
         }
         erased.alerts += 1;
+        self.delete(item).await
+    }
+
+    async fn delete(&self, item: &Item) -> Result<(), EraseError> {
         if self.is_dry {
             return Ok(());
         }

@@ -20,9 +20,12 @@ use callerwatch_detection::timestamp::Timestamp;
 const KEY_MAX_BYTES: usize = 1024;
 const DAY_SECS: i64 = 24 * 3600;
 
-/// The key of a source's item.
+/// What the key of a ledger's item begins with.
+pub(super) const PREFIX: &str = "source#";
+
+/// The key of a ledger's item.
 pub(super) fn key(key: &LedgerKey) -> (AttributeValue, AttributeValue) {
-    (AttributeValue::S(format!("source#{}", text_of(key))), AttributeValue::S("ledger".to_owned()))
+    (AttributeValue::S(format!("{PREFIX}{}", text_of(key))), AttributeValue::S("ledger".to_owned()))
 }
 
 /// A source as text that fits into a key.

@@ -10,7 +10,7 @@ use callerwatch_detection::intelligence::Intelligence;
 use callerwatch_detection::ledger::MemoryLedger;
 use callerwatch_detection::observe::Observer;
 use callerwatch_detection::policy::Policy;
-use callerwatch_detection::source::Source;
+use callerwatch_detection::source::{Source, Subject};
 use callerwatch_detection::timestamp::Timestamp;
 
 /// 2026-03-02T08:00:00Z, in milliseconds.
@@ -34,6 +34,12 @@ pub(crate) fn spray() -> Alert {
 pub(crate) fn spray_from(address: &str) -> Alert {
     let calls = (0..7).map(|n| call(n, address, Outcome::LoginFailed));
     alert_of(calls.collect())
+}
+
+/// The same from a new address of one network each time.
+pub(crate) fn rotating() -> Alert {
+    let calls = (0..7).map(|n| call(n, &format!("203.0.113.{}", n + 1), Outcome::LoginFailed));
+    alert_about(Subject::Network, calls.collect())
 }
 
 /// A burst of denials from what is no address, with everything in its texts that a reader must not
@@ -83,13 +89,18 @@ fn call(n: i64, address: &str, outcome: Outcome) -> ApiActivity<'static> {
 
 /// The last alert of the calls, which are of one source.
 fn alert_of(calls: Vec<ApiActivity<'_>>) -> Alert {
+    alert_about(Subject::Source, calls)
+}
+
+fn alert_about(subject: Subject, calls: Vec<ApiActivity<'_>>) -> Alert {
     let (intelligence, policy) = (Intelligence::default(), Policy::default());
     let (mut observer, mut ledger) = (Observer::default(), MemoryLedger::default());
     for call in calls {
-        if let Some(observation) = observer.observe(&call, &intelligence, &policy, None) {
+        for observation in observer.observe(&call, &intelligence, &policy, None) {
             ledger.add(observation);
         }
     }
-    let (key, source) = ledger.into_sources().next().unwrap();
-    decide(&key, source, &intelligence, &policy).pop().unwrap()
+    let mut ledgers = ledger.into_sources();
+    let (key, of_source) = ledgers.find(|(key, _)| key.subject() == subject).unwrap();
+    decide(&key, of_source, &intelligence, &policy).pop().unwrap()
 }

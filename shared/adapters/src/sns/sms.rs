@@ -37,6 +37,10 @@ mod tests {
                 "callerwatch Low: 20 denied API calls from unrecognized source \
                  \"hxxps[:]//evil[.]example/\\u{202e}?\"; none succeeded",
             ),
+            (
+                cases::rotating(),
+                "callerwatch High: 7 failed sign-ins of 7 accounts from 203.0.113.0/24 (7 addresses)",
+            ),
         ] {
             assert_eq!(line(&alert), expected);
         }

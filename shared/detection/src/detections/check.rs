@@ -7,7 +7,8 @@
 //! `priv`, `whoami`, `anonymous`, `foreign`, `throttled`, `denied` and `page` (a console page's read); the last
 //! two may say `/OPERATIONSxSERVICES`. `root` is the owner of an account, `app` an
 //! application, `workload` one whose credentials were issued to a machine; `ok` and `priv` touch
-//! `prod-database`. `azure:` or `gcp:` before a verb names the cloud.
+//! `prod-database`. `azure:` or `gcp:` before a verb names the cloud, and `@ADDRESS` after it the
+//! source, which is 203.0.113.7 unless said; a `*` in it is the number of the event in its part.
 
 use crate::activity::{ActorKind, ApiActivity, Cloud, Outcome};
 use crate::detections::DETECTIONS;
@@ -17,13 +18,14 @@ use crate::ledger::{MemoryLedger, SourceLedger};
 use crate::observe::Observer;
 use crate::policy::Policy;
 use crate::score::Severity;
-use crate::source::LedgerKey;
+use crate::source::{LedgerKey, Source, Subject};
 use crate::view::View;
 
 /// 2026-03-02T08:00:00Z.
 const START: i64 = 1_772_438_400_000;
 
 /// A story and what is found in it: `DAY SEVERITY SCORE: HEADLINE`, a line each; empty for nothing.
+/// What is found in a wide ledger ends with `from NETWORK` or `of a principal`.
 pub(crate) struct Row {
     story: &'static str,
     found: &'static str,
@@ -58,7 +60,7 @@ pub(crate) fn check_with(
     }
 }
 
-/// The ledgers that a story makes.
+/// The ledgers that a story makes, wide ones last.
 pub(crate) fn ledgers(
     intelligence: &Intelligence,
     policy: &Policy,
@@ -67,28 +69,44 @@ pub(crate) fn ledgers(
     let mut ledger = MemoryLedger::default();
     let mut observer = Observer::default();
     for activity in tell(story) {
-        if let Some(observation) = observer.observe(&activity, intelligence, policy, None) {
+        for observation in observer.observe(&activity, intelligence, policy, None) {
             ledger.add(observation);
         }
     }
-    ledger.into_sources().collect()
+    let mut ledgers: Vec<_> = ledger.into_sources().collect();
+    ledgers.sort_by(|(a, _), (b, _)| a.cmp(b));
+    ledgers
+}
+
+/// What a detection finds in a story, under the default policy and with nothing known.
+pub(crate) fn found_by_default(detection: &str, story: &str) -> String {
+    found(detection, &Intelligence::builder().build(), &Policy::default(), story)
 }
 
 fn found(detection: &str, intelligence: &Intelligence, policy: &Policy, story: &str) -> String {
     let detection = DETECTIONS.iter().find(|it| it.id == detection).unwrap();
     let mut lines = Vec::new();
     for (key, ledger) in ledgers(intelligence, policy, story) {
+        if !detection.subjects.contains(&key.subject()) {
+            continue;
+        }
+        let of = match key.subject() {
+            Subject::Source => String::new(),
+            Subject::Network => format!(" from {key}"),
+            Subject::Principal => " of a principal".to_owned(),
+        };
         let view = View::new(&key, ledger.entries, intelligence, policy);
         for finding in (detection.find)(&view) {
             let score = finding.score();
             let severity = Severity::of_score(score);
-            lines.push(format!("{} {severity} {score}: {}", finding.day, finding.headline));
+            lines.push(format!("{} {severity} {score}: {}{of}", finding.day, finding.headline));
         }
     }
+    lines.sort_unstable();
     lines.join("\n")
 }
 
-/// The calls of a story, from 203.0.113.7.
+/// The calls of a story.
 fn tell(story: &str) -> Vec<ApiActivity<'static>> {
     let mut now = START;
     let mut activities = Vec::new();
@@ -100,9 +118,15 @@ fn tell(story: &str) -> Vec<ApiActivity<'static>> {
         let count: usize = words.next().unwrap().parse().unwrap();
         let (verb, who) = (words.next().unwrap(), words.next().unwrap());
         let every = 1000 * words.nth(1).map_or(1, secs);
+        let (verb, address) = verb.split_once('@').unwrap_or((verb, "203.0.113.7"));
+        let mut number = 0;
         for round in 0..count {
             for name in who.split(',') {
-                activities.push(event(verb, name, round, activities.len(), now));
+                number += 1;
+                let mut activity = event(verb, name, round, activities.len(), now);
+                let address = address.replace('*', &number.to_string());
+                activity.source = Source::from_address(address, "");
+                activities.push(activity);
                 now += every;
             }
         }

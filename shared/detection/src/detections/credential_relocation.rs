@@ -8,7 +8,7 @@ use crate::finding::{Finding, finding_of_day};
 use crate::intelligence::{Category, Hit, Intelligence};
 use crate::policy::Policy;
 use crate::score::{Reason, Severity};
-use crate::source::LedgerKey;
+use crate::source::{LedgerKey, Subject};
 use crate::view::View;
 
 /// Credentials of a workload, used from outside its cloud.
@@ -22,6 +22,7 @@ pub(super) static DETECTION: Detection = Detection {
             Medium where none did. Silent for a cloud whose published ranges are on no list.",
     score: "60 where a call succeeded, 40 where none did. That the address is another cloud's lowers \
             nothing here.",
+    subjects: &[Subject::Source],
     parameters: &[],
     technique: Technique {
         tactic: ("TA0006", "Credential Access"),

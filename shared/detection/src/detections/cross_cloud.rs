@@ -4,6 +4,7 @@ use super::{DETECTIONS, Detection, Parameter, Technique, Unit};
 use crate::activity::Cloud;
 use crate::finding::Finding;
 use crate::score::{Reason, Severity};
+use crate::source::Subject;
 use crate::timestamp::Timestamp;
 use crate::view::{Selection, View};
 
@@ -15,6 +16,7 @@ pub(super) static DETECTION: Detection = Detection {
             alone, within `window_minutes`. It raises the alert: +20 where both are Medium or \
             higher, else +5.",
     score: "+20 to the alert where a finding of each cloud is Medium or higher by itself, else +5.",
+    subjects: &[Subject::Source],
     parameters: &[WINDOW],
     technique: Technique {
         tactic: ("TA0007", "Discovery"),

@@ -5,6 +5,7 @@ use super::window::plural;
 use super::{Detection, Technique};
 use crate::finding::Finding;
 use crate::score::Reason;
+use crate::source::Subject;
 use crate::view::View;
 
 /// Calls from a country the policy does not allow.
@@ -16,6 +17,7 @@ pub(super) static DETECTION: Detection = Detection {
             countries. An address whose country is unknown is in none.",
     score: "20, +25 where a call succeeded or a password was correct; 10 where nothing it called \
             succeeded.",
+    subjects: &[Subject::Source],
     parameters: &[],
     technique: Technique {
         tactic: ("TA0001", "Initial Access"),

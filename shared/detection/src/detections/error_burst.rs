@@ -1,10 +1,12 @@
-//! Denied calls from one source: somebody trying what a credential can do.
+//! Denied calls from one source, from one network, or of one principal from many addresses: somebody
+//! trying what a credential can do.
 
 use super::window::{Calls, Completed, Distinct, plural, slide};
 use super::{Detection, Parameter, Technique, Unit};
 use crate::evidence::{Entry, Kind};
 use crate::finding::Finding;
 use crate::score::{Reason, Severity};
+use crate::source::Subject;
 use crate::view::{Selection, View};
 
 /// Denied calls from one source.
@@ -13,10 +15,14 @@ pub(super) static DETECTION: Detection = Detection {
     title: "Denied calls",
     logic: "At least `denials` calls from one source are denied within `window_minutes`: Low. \
             Enumeration (`operations` distinct operations in `services` services, reads of a \
-            console page aside) and an address new to the principals each raise it.",
+            console page aside) and an address new to the principals each raise it. Or as many \
+            from `addresses` addresses of one network (IPv4 /24, IPv6 /48), or of one principal, \
+            leaving out addresses that alert by themselves: Low, raised by enumeration (over a \
+            network by its operations alone).",
     score: "20; +15 for enumeration; +15 where at least half of the denials are of principals that \
-            do no work there.",
-    parameters: &[DENIALS, WINDOW, OPERATIONS, SERVICES],
+            do no work there, which is asked of one source alone.",
+    subjects: &[Subject::Source, Subject::Network, Subject::Principal],
+    parameters: &[DENIALS, WINDOW, OPERATIONS, SERVICES, ADDRESSES],
     technique: Technique {
         tactic: ("TA0007", "Discovery"),
         technique: ("T1526", "Cloud Service Discovery"),
@@ -54,12 +60,33 @@ const SERVICES: Parameter = Parameter {
     meaning: "distinct services of an enumeration",
 };
 
+const ADDRESSES: Parameter = Parameter {
+    name: "addresses",
+    unit: Unit::Count { within: &WINDOW },
+    default: 3,
+    meaning: "distinct addresses that a burst over a network or of a principal comes from",
+};
+
 /// The windows in which a burst was completed, by day.
 pub(super) fn bursts(view: &View<'_>) -> Vec<Completed> {
     let denials = view.count(&DETECTION, &DENIALS);
-    let is_denied = |_, call: &Entry| call.kind() == Kind::Denied;
     let secs = view.secs(&DETECTION, &WINDOW);
     slide(&view.calls, is_denied, secs, Calls::default(), |calls| calls.0 >= denials)
+}
+
+/// The same, of bursts over many addresses.
+fn spread(view: &View<'_>) -> Vec<Completed> {
+    let denials = view.count(&DETECTION, &DENIALS);
+    let addresses = view.count(&DETECTION, &ADDRESSES);
+    let secs = view.secs(&DETECTION, &WINDOW);
+    let tally = (Calls::default(), Distinct::new(Entry::member));
+    slide(&view.calls, is_denied, secs, tally, |(calls, of_addresses)| {
+        calls.0 >= denials && of_addresses.len() >= addresses
+    })
+}
+
+fn is_denied(_: usize, call: &Entry) -> bool {
+    call.kind() == Kind::Denied
 }
 
 /// Whether everything denied was read by console pages, which ask for whatever they could show.
@@ -68,17 +95,22 @@ pub(super) fn is_console_page(view: &View<'_>, burst: &Completed) -> bool {
 }
 
 fn find(view: &View<'_>) -> Vec<Finding> {
-    bursts(view).into_iter().map(|burst| of_burst(view, burst)).collect()
+    let bursts = match view.key.subject() {
+        Subject::Source => bursts(view),
+        Subject::Network | Subject::Principal => spread(view),
+    };
+    bursts.into_iter().map(|burst| of_burst(view, burst)).collect()
 }
 
 /// What makes a burst worse.
 pub(super) fn reasons(view: &View<'_>, burst: &Completed) -> Vec<Reason> {
     let mut reasons = Vec::new();
     if let Some((operations, services)) = enumeration(view, &burst.selection) {
-        let text = format!("enumeration: {operations} operations in {services} services");
-        reasons.push(Reason::new(15, text));
+        let of_services = services.map(|count| format!(" in {count} services")).unwrap_or_default();
+        reasons.push(Reason::new(15, format!("enumeration: {operations} operations{of_services}")));
     }
-    if is_new_to_principals(view, burst) {
+    // Who works where is known of sources alone.
+    if view.key.subject() == Subject::Source && is_new_to_principals(view, burst) {
         reasons.push(Reason::new(15, "the denied principals do no work here"));
     }
     reasons
@@ -98,16 +130,16 @@ fn of_burst(view: &View<'_>, burst: Completed) -> Finding {
     }
 }
 
-/// Distinct operations and services in one window, where they are enough.
-fn enumeration(view: &View<'_>, selection: &Selection) -> Option<(usize, usize)> {
-    let (operations, services) =
-        (view.count(&DETECTION, &OPERATIONS), view.count(&DETECTION, &SERVICES));
+/// Distinct operations and services in one window, where they are enough. The ledger of a network
+/// knows no services.
+fn enumeration(view: &View<'_>, selection: &Selection) -> Option<(usize, Option<usize>)> {
+    let knows_services = view.key.subject() != Subject::Network;
+    let operations = view.count(&DETECTION, &OPERATIONS);
+    let services = if knows_services { view.count(&DETECTION, &SERVICES) } else { 0 };
     let is_asked =
         |place, call: &Entry| selection.contains(place) && !call.traits().is_console_read();
-    let tally = (
-        Distinct::new(|call: &Entry| Some(call.operation())),
-        Distinct::new(|call: &Entry| Some(call.service())),
-    );
+    let tally =
+        (Distinct::new(|call: &Entry| Some(call.operation())), Distinct::new(Entry::service));
     let most = std::cell::Cell::new((0, 0));
     let secs = view.secs(&DETECTION, &WINDOW);
     slide(&view.calls, is_asked, secs, tally, |(of_operations, of_services)| {
@@ -118,7 +150,8 @@ fn enumeration(view: &View<'_>, selection: &Selection) -> Option<(usize, usize)>
         }
         is_enough
     });
-    (most.get() != (0, 0)).then_some(most.get())
+    let (operations, services) = most.get();
+    (operations > 0).then_some((operations, Some(services).filter(|_| knows_services)))
 }
 
 /// Whether at least half of the denials are of principals that did no ordinary work here on the day
@@ -178,6 +211,53 @@ mod tests {
                 Row::new("15 denied/10x3 - every 10s", "2026-03-02 Low 35: 15 denied API calls"),
                 // failures of other kinds are no denials
                 Row::new("200 throttled alice every 1s; 50 fail alice every 1s", ""),
+            ],
+        );
+    }
+
+    #[test]
+    fn over_addresses() {
+        check(
+            "error-burst",
+            &[
+                // one principal of one network is in both
+                Row::new(
+                    "15 denied@203.0.113.* alice every 10s",
+                    concat!(
+                        "2026-03-02 Low 20: 15 denied API calls from 203.0.113.0/24\n",
+                        "2026-03-02 Low 20: 15 denied API calls of a principal"
+                    ),
+                ),
+                Row::new(
+                    "15 denied/10x3@203.0.113.* alice every 10s",
+                    concat!(
+                        "2026-03-02 Low 35: 15 denied API calls from 203.0.113.0/24\n",
+                        "2026-03-02 Low 35: 15 denied API calls of a principal"
+                    ),
+                ),
+                // many networks, many principals
+                Row::new(
+                    "15 denied@203.0.*.7 alice every 10s",
+                    "2026-03-02 Low 20: 15 denied API calls of a principal",
+                ),
+                Row::new(
+                    "5 denied@203.0.113.* a,b,c every 10s",
+                    "2026-03-02 Low 20: 15 denied API calls from 203.0.113.0/24",
+                ),
+                // a service of each operation is known of the principal alone
+                Row::new(
+                    "15 denied/10x1@203.0.*.7 alice every 10s",
+                    "2026-03-02 Low 20: 15 denied API calls of a principal",
+                ),
+                Row::new("14 denied@203.0.113.* alice every 10s", ""),
+                Row::new("15 denied@203.0.113.* alice every 43s", ""),
+                // strangers are no principals
+                Row::new("15 denied@203.0.*.7 - every 10s", ""),
+                // what addresses tell by themselves
+                Row::new(
+                    "15 denied@203.0.113.1 alice; 14 denied@203.0.113.* alice",
+                    "2026-03-02 Low 35: 16 denied API calls",
+                ),
             ],
         );
     }

@@ -7,6 +7,7 @@ use crate::finding::Finding;
 use crate::intelligence::{Category, Hit, Intelligence};
 use crate::score::Reason;
 use crate::source::LedgerKey;
+use crate::source::Subject;
 use crate::timestamp::Day;
 use crate::view::{Selection, View};
 
@@ -21,6 +22,7 @@ pub(super) static DETECTION: Detection = Detection {
     score: "By the worst list that names the address: malicious or your own 40, Tor 35, reported \
             15, anonymizer or scanner 10; +25 where a call succeeded or a password was correct. \
             Where nothing it called succeeded, at most 10.",
+    subjects: &[Subject::Source],
     parameters: &[],
     technique: Technique {
         tactic: ("TA0001", "Initial Access"),

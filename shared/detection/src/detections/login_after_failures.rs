@@ -8,6 +8,7 @@ use super::{Detection, Parameter, Technique, Unit, login_failures, password_spra
 use crate::evidence::{Entry, Kind};
 use crate::finding::{Finding, finding_of_day};
 use crate::score::{Reason, Severity};
+use crate::source::Subject;
 use crate::timestamp::{Day, Timestamp};
 use crate::view::{Selection, View};
 
@@ -24,6 +25,7 @@ pub(super) static DETECTION: Detection = Detection {
     score: "After failures of the principal's own: 20, or 40 for an address new to the principal \
             or after a burst. In or after a spray what the spray is worth, and 20 where the \
             principal is known at the address.",
+    subjects: &[Subject::Source],
     parameters: &[FAILURES, WINDOW],
     technique: Technique {
         tactic: ("TA0001", "Initial Access"),

@@ -1,10 +1,14 @@
-//! Failed sign-ins from one source: many at once, or few at a time over a day.
+//! Failed sign-ins from one source: many at once, or few at a time over a day. Or of one account, from
+//! many sources.
 
-use super::window::{Calls, Completed, Share, plural, slide};
+use std::collections::HashSet;
+
+use super::window::{Calls, Completed, Distinct, Share, plural, slide};
 use super::{Detection, Parameter, Technique, Unit};
 use crate::evidence::{Entry, Kind};
 use crate::finding::Finding;
 use crate::score::{Reason, Severity};
+use crate::source::Subject;
 use crate::view::View;
 
 /// Failed sign-ins from one source.
@@ -14,10 +18,23 @@ pub(super) static DETECTION: Detection = Detection {
     logic: "At least `failures` sign-ins from one source fail within `window_minutes`; or, slow \
             and low, `slow_failures` within `slow_window_minutes`. Low while under half of the \
             accounts active there only failed, High from 80%; slow and low stays Low, and so does \
-            one application alone.",
+            one application alone. Or at least `spread_failures` sign-ins of one account fail \
+            from `spread_addresses` addresses within `spread_window_minutes`, leaving out \
+            addresses that alert by themselves: Medium; High where they lie in as many networks \
+            (IPv4 /24, IPv6 /48), Low where all lie in one and nothing is as fast as a burst.",
     score: "A burst by the share of accounts active there that only failed: 20 under half, 40 from \
-            half, 60 from 80%. Slow and low, and one application alone, 20.",
-    parameters: &[FAILURES, WINDOW, SLOW_FAILURES, SLOW_WINDOW],
+            half, 60 from 80%. Slow and low, and one application alone, 20. One account from many \
+            addresses: 40, 60 from many networks, 20 from one and no faster than a device.",
+    subjects: &[Subject::Source, Subject::Principal],
+    parameters: &[
+        FAILURES,
+        WINDOW,
+        SLOW_FAILURES,
+        SLOW_WINDOW,
+        SPREAD_FAILURES,
+        SPREAD_ADDRESSES,
+        SPREAD_WINDOW,
+    ],
     technique: Technique {
         tactic: ("TA0006", "Credential Access"),
         technique: ("T1110", "Brute Force"),
@@ -28,7 +45,9 @@ pub(super) static DETECTION: Detection = Detection {
     runbook: "See which accounts were tried and whether any of them signed in afterwards from this \
               or another new address. One account and one device failing evenly is a stale \
               password; many accounts, or names that do not exist, are an attack: deny the \
-              address, and reset the password of any account that got in.",
+              address, and reset the password of any account that got in. One account from many \
+              addresses cannot be denied by address: see that it has a second factor and a long \
+              password, and whether it signed in.",
     find,
 };
 
@@ -57,15 +76,43 @@ const SLOW_WINDOW: Parameter = Parameter {
     meaning: "within which slow ones count",
 };
 
+const SPREAD_FAILURES: Parameter = Parameter {
+    name: "spread_failures",
+    unit: Unit::Count { within: &SPREAD_WINDOW },
+    default: 10,
+    meaning: "failed sign-ins of one account from many addresses",
+};
+const SPREAD_ADDRESSES: Parameter = Parameter {
+    name: "spread_addresses",
+    unit: Unit::Count { within: &SPREAD_WINDOW },
+    default: 5,
+    meaning: "distinct addresses they come from",
+};
+const SPREAD_WINDOW: Parameter = Parameter {
+    name: "spread_window_minutes",
+    unit: Unit::Minutes,
+    default: 60,
+    meaning: "within which they count",
+};
+
+fn windows(view: &View<'_>, threshold: &Parameter, window: &Parameter) -> Vec<Completed> {
+    let threshold = view.count(&DETECTION, threshold);
+    let secs = view.secs(&DETECTION, window);
+    slide(&view.calls, is_failure, secs, Calls::default(), |calls| calls.0 >= threshold)
+}
+
+/// The windows in which a burst was completed, by day.
+pub(super) fn bursts(view: &View<'_>) -> Vec<Completed> {
+    windows(view, &FAILURES, &WINDOW)
+}
+
 fn find(view: &View<'_>) -> Vec<Finding> {
-    let windows = |threshold, window| {
-        let threshold = view.count(&DETECTION, threshold);
-        let secs = view.secs(&DETECTION, window);
-        slide(&view.calls, is_failure, secs, Calls::default(), |calls| calls.0 >= threshold)
-    };
-    let bursts = windows(&FAILURES, &WINDOW).into_iter().map(|burst| of_burst(view, burst));
+    if view.key.subject() == Subject::Principal {
+        return spread(view).into_iter().map(|spread| of_spread(view, spread)).collect();
+    }
+    let bursts = bursts(view).into_iter().map(|burst| of_burst(view, burst));
     let mut findings: Vec<Finding> = bursts.collect();
-    for slow in windows(&SLOW_FAILURES, &SLOW_WINDOW) {
+    for slow in windows(view, &SLOW_FAILURES, &SLOW_WINDOW) {
         match findings.iter_mut().find(|burst| burst.day == slow.day) {
             // A burst says more of the same day; the slow window may add calls to it.
             Some(burst) => {
@@ -102,6 +149,38 @@ fn is_one_application(view: &View<'_>, burst: &Completed) -> bool {
 
 fn of_slow(view: &View<'_>, slow: Completed) -> Finding {
     finding(view, slow, Severity::Low, "failed sign-ins, slow and low")
+}
+
+/// The windows in which enough sign-ins of one account failed from enough addresses, by day.
+fn spread(view: &View<'_>) -> Vec<Completed> {
+    let failures = view.count(&DETECTION, &SPREAD_FAILURES);
+    let addresses = view.count(&DETECTION, &SPREAD_ADDRESSES);
+    let secs = view.secs(&DETECTION, &SPREAD_WINDOW);
+    let tally = (Calls::default(), Distinct::new(Entry::member));
+    slide(&view.calls, is_failure, secs, tally, |(calls, of_addresses)| {
+        calls.0 >= failures && of_addresses.len() >= addresses
+    })
+}
+
+fn of_spread(view: &View<'_>, spread: Completed) -> Finding {
+    if is_one_application(view, &spread) {
+        let why = "failed sign-ins of one application, as with a wrong secret";
+        return finding(view, spread, Severity::Low, why);
+    }
+    let networks: HashSet<u64> =
+        spread.selection.of(&view.calls).filter_map(|call| Some(call.member()? >> 32)).collect();
+    // A device with an old password tries every few minutes, and its provider changes its address.
+    let is_fast = || {
+        let calls = spread.selection.of(&view.calls).copied().collect();
+        !bursts(&view.with_calls(calls)).is_empty()
+    };
+    let severity = match networks.len() {
+        0..=1 if !is_fast() => Severity::Low,
+        many if many >= view.count(&DETECTION, &SPREAD_ADDRESSES) => Severity::High,
+        _ => Severity::Medium,
+    };
+    let networks = plural(networks.len(), "network");
+    finding(view, spread, severity, &format!("failed sign-ins of one account from {networks}"))
 }
 
 fn finding(view: &View<'_>, completed: Completed, severity: Severity, why: &str) -> Finding {
@@ -151,6 +230,64 @@ mod tests {
                 Row::new("12 fail app every 10s", "2026-03-02 Low 20: 12 failed sign-ins"),
                 Row::new("12 fail app,alice every 10s", "2026-03-02 High 60: 24 failed sign-ins"),
                 Row::new("12 fail - every 10s", "2026-03-02 High 60: 12 failed sign-ins"),
+            ],
+        );
+    }
+
+    #[test]
+    fn of_one_account() {
+        check(
+            "login-failures",
+            &[
+                // a botnet: each address in a network of its own
+                Row::new(
+                    "12 fail@203.0.*.7 alice every 240s",
+                    "2026-03-02 High 60: 12 failed sign-ins of a principal",
+                ),
+                // a few networks
+                Row::new(
+                    "6 fail@203.0.113.* alice every 60s; 6 fail@198.51.100.* alice every 60s",
+                    "2026-03-02 Medium 40: 12 failed sign-ins of a principal",
+                ),
+                // a phone with an old password, whose provider changes its address
+                Row::new(
+                    "12 fail@203.0.113.* alice every 290s",
+                    "2026-03-02 Low 20: 12 failed sign-ins of a principal",
+                ),
+                Row::new(
+                    "12 fail@2001:db8:7:*::1 alice every 290s",
+                    "2026-03-02 Low 20: 12 failed sign-ins of a principal",
+                ),
+                // no phone tries as fast
+                Row::new(
+                    "12 fail@203.0.113.* alice every 10s",
+                    "2026-03-02 Medium 40: 12 failed sign-ins of a principal",
+                ),
+                // a program with an old secret, wherever it runs
+                Row::new(
+                    "12 fail@203.0.*.7 app every 240s",
+                    "2026-03-02 Low 20: 12 failed sign-ins of a principal",
+                ),
+                // too few failures, too few addresses, too slow, many accounts
+                Row::new("9 fail@203.0.*.7 alice every 240s", ""),
+                Row::new(
+                    "4 fail@203.0.113.* alice; 4 fail@203.0.113.* alice; 4 fail@203.0.113.* alice",
+                    "",
+                ),
+                Row::new("12 fail@203.0.*.7 alice every 420s", ""),
+                Row::new("4 fail@203.0.*.7 a,b,c,d every 60s", ""),
+                // what an address tells by itself is not told again, and hides nothing else
+                Row::new(
+                    "10 fail@198.51.100.1 alice; 9 fail@203.0.*.7 alice every 60s",
+                    "2026-03-02 High 60: 10 failed sign-ins",
+                ),
+                Row::new(
+                    "10 fail@198.51.100.1 alice; 10 fail@203.0.*.7 alice every 60s",
+                    concat!(
+                        "2026-03-02 High 60: 10 failed sign-ins\n",
+                        "2026-03-02 High 60: 10 failed sign-ins of a principal"
+                    ),
+                ),
             ],
         );
     }

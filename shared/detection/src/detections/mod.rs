@@ -21,6 +21,9 @@ pub(crate) use self::credential_relocation::{is_of_relocation, is_relocated};
 pub(crate) use self::listed_source::{accuses, describe, is_accused};
 use crate::controls::{self, Control};
 use crate::finding::Finding;
+use crate::policy::Policy;
+use crate::source::Subject;
+use crate::timestamp::Day;
 use crate::view::View;
 
 /// Every detection, in the order they are listed to people. `new-origin` (it needs baselines of
@@ -48,6 +51,8 @@ pub struct Detection {
     pub logic: &'static str,
     /// How its points come about.
     pub score: &'static str,
+    /// Which ledgers it looks at.
+    pub subjects: &'static [Subject],
     /// The numbers a policy may set.
     pub parameters: &'static [Parameter],
     /// What it is in MITRE ATT&CK for cloud.
@@ -65,6 +70,32 @@ impl Detection {
     pub fn controls(&self) -> Vec<Control> {
         controls::of(self.id)
     }
+}
+
+/// Whether a view's calls, taken as those of one address, raise an alert of their own that is no
+/// weaker than that of a network or principal they are part of. Slow and low failures are always
+/// Low: they would excuse too much.
+pub(crate) fn alert_alone(view: &View<'_>) -> bool {
+    type Windows = fn(&View<'_>) -> Vec<window::Completed>;
+    let alone: [(&Detection, Windows); 3] = [
+        (&login_failures::DETECTION, login_failures::bursts),
+        (&password_spray::DETECTION, password_spray::sprays),
+        (&error_burst::DETECTION, error_burst::bursts),
+    ];
+    alone.iter().any(|(it, windows)| view.policy.is_enabled(it) && !windows(view).is_empty())
+}
+
+/// The days on which a password spray from one source was completed, unless nobody is told.
+pub(crate) fn days_of_sprays(view: &View<'_>) -> Vec<Day> {
+    if !view.policy.is_enabled(&password_spray::DETECTION) {
+        return Vec::new();
+    }
+    password_spray::sprays(view).into_iter().map(|spray| spray.day).collect()
+}
+
+/// Whether enough calls of a kind always do, since no detection of them is switched off.
+pub(crate) fn can_alert_alone(policy: &Policy) -> bool {
+    policy.is_enabled(&login_failures::DETECTION) && policy.is_enabled(&error_burst::DETECTION)
 }
 
 /// A MITRE ATT&CK technique and the tactic it serves.

@@ -7,6 +7,7 @@ use super::{Detection, Parameter, Technique, Unit, error_burst};
 use crate::evidence::{Entry, Kind};
 use crate::finding::{Finding, finding_of_day};
 use crate::score::{Reason, Severity};
+use crate::source::Subject;
 use crate::view::View;
 
 /// A privileged operation that succeeds after a burst of denials.
@@ -18,6 +19,7 @@ pub(super) static DETECTION: Detection = Detection {
             there on an earlier day, or where only console pages were denied.",
     score: "40, or 20 where the principal worked there on an earlier day or only console pages \
             were denied; and what the burst of denials adds.",
+    subjects: &[Subject::Source],
     parameters: &[WINDOW],
     technique: Technique {
         tactic: ("TA0004", "Privilege Escalation"),

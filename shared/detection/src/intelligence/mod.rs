@@ -237,7 +237,7 @@ impl Lookup {
         match key {
             LedgerKey::V4(ip) => Self::V4(ip.to_bits()),
             LedgerKey::V6Net(upper) => Self::V6(*upper),
-            LedgerKey::Private { .. } | LedgerKey::Unrecognized(_) => Self::None,
+            _ => Self::None,
         }
     }
 }

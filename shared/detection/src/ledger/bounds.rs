@@ -7,16 +7,22 @@
 //! Reducing is a function of the set: reducing all of it, or reducing its reduced parts, keeps the
 //! same entries. Days are reduced apart, since whole days go past the horizon: what they held must
 //! not have cost later ones anything.
+//!
+//! Of a wide ledger also the newest by turns of members. A member that raises an alert by itself is
+//! left out when deciding, and so needs no more entries than show that; which ones may depend on
+//! what was reduced with what, and what is decided does not.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 
+use super::alerting::Alerting;
 use crate::activity::Cloud;
-use crate::detections::{DETECTIONS, Unit};
+use crate::detections::{DETECTIONS, Unit, can_alert_alone};
 use crate::evidence::{Entry, Kind};
 use crate::policy::Policy;
 use crate::sample::Sample;
 use crate::timestamp::Day;
+use crate::wide;
 
 /// How much a ledger keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +43,14 @@ pub struct Bounds {
     pub news_secs: i64,
     /// Of each cloud, kind and day, entries by turns of operations.
     pub operations: usize,
-    /// `Seen` entries of each cloud and day.
+    /// Of each cloud, kind and day of a wide ledger, entries by turns of members.
+    pub members: usize,
+    /// So many calls of one member within half of the shortest window raise an alert by themselves,
+    /// whatever they are.
+    pub of_member: usize,
+    /// Of each kind and day of a wide ledger, the members that did so last of which this is kept.
+    pub alerting: usize,
+    /// `Seen` entries of each cloud and day; a network has as many as failing principals.
     pub seen: usize,
     /// UTC days before that of the newest call, past which successes go.
     pub horizon_days: u32,
@@ -91,6 +104,9 @@ impl Bounds {
             burst: most_of_burst.clamp(4, NEWEST_MAX),
             news_secs: i64::from(shortest) * 60 / 2,
             operations: 32,
+            members: 64,
+            of_member: if can_alert_alone(policy) { most } else { usize::MAX },
+            alerting: 16,
             seen: 12,
             horizon_days: LATENESS_DAYS + windows.max(LOOK_BACK_DAYS) + 1,
             // Findings of one window are evidence of another's: those of two clouds.
@@ -109,6 +125,8 @@ impl Bounds {
             turns: half(self.turns),
             burst: half(self.burst),
             operations: half(self.operations),
+            members: half(self.members),
+            alerting: half(self.alerting),
             seen: half(self.seen),
             ..self
         }
@@ -139,45 +157,32 @@ impl Bounds {
         calls.any(|(_, count)| count >= self.newest)
     }
 
-    /// The entries of a batch that are worth writing to a ledger that holds `known`.
-    ///
-    /// What is known already is not. Neither is one more call in the middle of a flood: of a cloud
-    /// and kind, where the same half of the shortest window (five minutes by default) holds as many
-    /// entries as are kept already, or as are ever counted in one window once the day is full; and
-    /// as many of this principal; and its operation. So any window around what is left out is
-    /// complete without it, and a flood of any size costs a few writes each five minutes and warm
-    /// function: each knows only what it was answered.
-    pub fn news(&self, known: &[Entry], batch: &[Entry]) -> Vec<Entry> {
-        let mut flood = Flood::new(self);
-        let mut held: BTreeSet<Entry> = known.iter().copied().collect();
-        for entry in &held {
-            flood.add(entry);
-        }
-        let mut newest_first = batch.to_vec();
-        newest_first.sort_unstable_by(|a, b| b.cmp(a));
-        newest_first.retain(|entry| {
-            let is_news = !held.contains(entry) && !flood.drowns(entry);
-            if is_news {
-                flood.add(entry);
-                held.insert(*entry);
-            }
-            is_news
-        });
-        newest_first
-    }
-
     fn of_principals(&self, kind: Kind) -> usize {
         if kind == Kind::LoginFailed { self.failing_principals } else { self.principals }
     }
 
     /// The entries to keep, in order.
     pub fn reduce(&self, entries: impl IntoIterator<Item = Entry>) -> BTreeSet<Entry> {
-        let mut groups: BTreeMap<Group, BTreeSet<Entry>> = BTreeMap::new();
-        for entry in entries {
-            groups.entry(group(&entry)).or_default().insert(entry);
-        }
-        let newest_day = newest_day(groups.values().flatten());
+        let entries: BTreeSet<Entry> = entries.into_iter().collect();
+        let newest_day = newest_day(entries.iter());
         let mut kept = BTreeSet::new();
+        let mut alerting = Alerting::of(self, &entries);
+        let last = alerting.last();
+        let mut groups: BTreeMap<Group, BTreeSet<Entry>> = BTreeMap::new();
+        for entry in entries.into_iter().rev() {
+            match alerting.shows(&entry) {
+                None => {
+                    groups.entry(group(&entry)).or_default().insert(entry);
+                }
+                Some(true)
+                    if newest_day.is_none_or(|day| self.is_within(&entry, day))
+                        && wide::deeds(&entry).is_some_and(|deeds| last.contains(&deeds)) =>
+                {
+                    kept.insert(entry);
+                }
+                Some(_) => {}
+            }
+        }
         for ((_, kind, day), entries) in groups {
             if newest_day.is_some_and(|newest| day < self.horizon(kind, newest)) {
                 continue;
@@ -185,13 +190,16 @@ impl Bounds {
             let newest_first = || entries.iter().rev().copied();
             let principals = |most, turns| by_turns(newest_first(), Entry::principal, most, turns);
             if kind == Kind::Seen {
-                kept.extend(principals(self.seen, 1));
+                let is_wide = entries.iter().any(|entry| entry.member().is_some());
+                let most = if is_wide { self.failing_principals } else { self.seen };
+                kept.extend(principals(most, 1));
                 continue;
             }
             kept.extend(newest_first().take(self.newest));
             kept.extend(principals(self.of_principals(kind), self.turns));
             let operation = |entry: &Entry| Some(entry.operation());
             kept.extend(by_turns(newest_first(), operation, self.operations, self.turns));
+            kept.extend(by_turns(newest_first(), Entry::member, self.members, self.turns));
         }
         kept
     }
@@ -200,6 +208,15 @@ impl Bounds {
     pub fn reduce_samples(&self, samples: &mut Vec<Sample>, entries: &[Entry]) {
         let Some(newest) = newest_day(entries.iter()) else { return };
         samples.retain(|sample| sample.time.day() >= self.horizon(sample.kind, newest));
+    }
+
+    fn is_within(&self, entry: &Entry, newest: Day) -> bool {
+        entry.time().day() >= self.horizon(entry.kind(), newest)
+    }
+
+    /// Which half of the shortest window an entry is in.
+    pub(super) fn half(&self, entry: &Entry) -> i64 {
+        entry.time().millis().div_euclid(self.news_secs * 1000)
     }
 
     /// The first day of which entries of a kind are kept.
@@ -213,9 +230,9 @@ impl Bounds {
 }
 
 /// What is bounded together.
-type Group = (Cloud, Kind, Day);
+pub(super) type Group = (Cloud, Kind, Day);
 
-fn group(entry: &Entry) -> Group {
+pub(super) fn group(entry: &Entry) -> Group {
     (entry.cloud(), entry.kind(), entry.time().day())
 }
 
@@ -225,54 +242,6 @@ fn counts(entries: &[Entry]) -> HashMap<Group, usize> {
         *counts.entry(group(entry)).or_default() += 1;
     }
     counts
-}
-
-/// How much there is of each day, and of each half of the shortest window.
-struct Flood<'a> {
-    bounds: &'a Bounds,
-    of_days: HashMap<Group, usize>,
-    calls: HashMap<Slot, usize>,
-    of_principals: HashMap<(Slot, Option<u64>), usize>,
-    of_operations: HashSet<(Slot, u32)>,
-}
-
-/// Half of the shortest window, of what is bounded together.
-type Slot = (Group, i64);
-
-impl<'a> Flood<'a> {
-    fn new(bounds: &'a Bounds) -> Self {
-        let (of_days, calls) = (HashMap::new(), HashMap::new());
-        Self {
-            bounds,
-            of_days,
-            calls,
-            of_principals: HashMap::new(),
-            of_operations: HashSet::new(),
-        }
-    }
-
-    fn slot(&self, entry: &Entry) -> Slot {
-        (group(entry), entry.time().millis().div_euclid(self.bounds.news_secs * 1000))
-    }
-
-    fn add(&mut self, entry: &Entry) {
-        *self.of_days.entry(group(entry)).or_default() += 1;
-        let slot = self.slot(entry);
-        *self.calls.entry(slot).or_default() += 1;
-        *self.of_principals.entry((slot, entry.principal())).or_default() += 1;
-        self.of_operations.insert((slot, entry.operation()));
-    }
-
-    fn drowns(&self, entry: &Entry) -> bool {
-        let bounds = self.bounds;
-        let is_full = self.of_days.get(&group(entry)).is_some_and(|count| *count >= bounds.newest);
-        let enough = if is_full { bounds.burst } else { bounds.newest };
-        let slot = self.slot(entry);
-        let of_principal = self.of_principals.get(&(slot, entry.principal()));
-        self.calls.get(&slot).is_some_and(|count| *count >= enough)
-            && of_principal.is_some_and(|count| *count >= enough.min(bounds.turns))
-            && self.of_operations.contains(&(slot, entry.operation()))
-    }
 }
 
 /// The day of the newest call. A `Seen` entry is none.
@@ -305,14 +274,19 @@ fn by_turns<T: Eq + Hash>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
     use crate::activity::Outcome;
     use crate::evidence::tests::call;
 
-    fn entry(time: i64, principal: u64, operation: &str, outcome: Outcome) -> Entry {
+    pub(in crate::ledger) fn entry(
+        time: i64,
+        principal: u64,
+        operation: &str,
+        outcome: Outcome,
+    ) -> Entry {
         let mut activity = call(&format!("{time}/{principal}/{operation}"), time, outcome);
         activity.operation = operation.to_owned().into();
         activity.actor.uid = Some(principal.to_string().into());
@@ -327,6 +301,9 @@ mod tests {
         burst: 2,
         news_secs: 300,
         operations: 2,
+        members: 2,
+        of_member: 2,
+        alerting: 2,
         seen: 2,
         horizon_days: 2,
         failures_days: 1,
@@ -397,34 +374,5 @@ mod tests {
         let late = [entry(345_600_000, 1, "ListUsers", Outcome::Success)];
         let parts = SMALL.reduce(kept.iter().copied()).into_iter().chain(late);
         assert_eq!(SMALL.reduce(parts), SMALL.reduce(kept.into_iter().chain(late)));
-    }
-
-    #[test]
-    fn a_flood_is_no_news_for_long() {
-        let bounds = Bounds::default();
-        let mut known = Vec::new();
-        let mut written = Vec::new();
-        for batch in 0..1000 {
-            let calls = (0..100)
-                .map(|n| entry((batch * 100 + n) * 36, 1, "ConsoleLogin", Outcome::LoginFailed));
-            let news = bounds.news(&known, &calls.collect::<Vec<_>>());
-            if !news.is_empty() {
-                written.push(news.len());
-            }
-            known.extend(news);
-        }
-        // An hour has twelve times five minutes: the first fills the day, and of the others as many
-        // are written as are ever counted.
-        assert_eq!(written.iter().sum::<usize>(), bounds.newest + 11 * bounds.burst);
-        assert_eq!(bounds.news(&known, &known), []);
-        let flooded = known.last().unwrap().time().millis();
-        for (who, operation, outcome) in [
-            (2, "ConsoleLogin", Outcome::LoginFailed),
-            (1, "Other", Outcome::LoginFailed),
-            (1, "ConsoleLogin", Outcome::LoginSucceeded),
-        ] {
-            let other = entry(flooded, who, operation, outcome);
-            assert_eq!(bounds.news(&known, &[other]), [other]);
-        }
     }
 }

@@ -10,6 +10,7 @@ use super::{Batch, Bounds, Claim, Ledger, Mark, Record, SourceLedger, Told};
 use crate::budget::Budget;
 use crate::evidence::Entry;
 use crate::observe::Observation;
+use crate::policy::Policy;
 use crate::sample::{self, SAMPLES_PER_DAY, Sample};
 use crate::source::LedgerKey;
 use crate::timestamp::Timestamp;
@@ -23,7 +24,12 @@ pub struct MemoryLedger {
     budgets: HashMap<String, HashSet<(LedgerKey, Mark)>>,
     records: BTreeMap<(LedgerKey, Mark), Record>,
     bounds: Option<Bounds>,
+    /// By which wide ledgers lose what changes nothing.
+    thinned: Option<Bounds>,
 }
+
+/// Wide ledgers are looked through for that once they have so many entries.
+const THINNED_FROM: usize = 1024;
 
 /// Entries are put in order and repeats dropped before a full list grows past this.
 const SMALL: usize = 8;
@@ -34,10 +40,24 @@ impl MemoryLedger {
         Self { bounds: Some(bounds), ..Self::default() }
     }
 
+    /// Ledgers of a scan under a policy, which keep all evidence but what could change nothing: a
+    /// flood from one address is kept once, and not three times.
+    pub fn of_scan(policy: &Policy) -> Self {
+        Self { thinned: Some(Bounds::of(policy)), ..Self::default() }
+    }
+
     /// Adds what one call adds.
     pub fn add(&mut self, observation: Observation) {
         let ledger = self.sources.entry(observation.key).or_default();
         if let Some((entry, sample)) = observation.call {
+            let is_full = ledger.entries.len() == ledger.entries.capacity();
+            if let Some(bounds) = &self.thinned
+                && is_full
+                && entry.member().is_some()
+                && ledger.entries.len() >= THINNED_FROM
+            {
+                bounds.thin(&mut ledger.entries);
+            }
             push(&mut ledger.entries, entry);
             push_sample(&mut ledger.samples, sample);
         }
@@ -241,5 +261,57 @@ impl Ledger for SharedMemoryLedger {
     ) -> Result<(), Infallible> {
         self.with(|ledger| ledger.mark(key, mark, record));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activity::{Cloud, Outcome};
+    use crate::decide;
+    use crate::evidence::tests::call;
+    use crate::intelligence::Intelligence;
+    use crate::observe::Observer;
+    use crate::ocsf::detection_finding;
+    use crate::source::{Source, Subject};
+
+    /// What is told, and how many entries networks and principals have.
+    fn told(mut ledger: MemoryLedger) -> (Vec<String>, usize) {
+        let (intelligence, policy) = (Intelligence::default(), Policy::default());
+        let mut observer = Observer::default();
+        for n in 0..6_000_i64 {
+            let mut activity = call(&format!("e-{n}"), n * 2_000, Outcome::LoginFailed);
+            activity.cloud = Cloud::Azure;
+            // Three others fail too, once every five minutes each.
+            let is_flood = n % 50 != 0;
+            let member = if is_flood { 200 } else { n / 50 % 3 };
+            activity.source = Source::from_address(format!("203.0.113.{member}"), "");
+            let who = if is_flood { 100 } else { n / 50 % 9 };
+            activity.actor.uid = Some(format!("user-{who}").into());
+            for observation in observer.observe(&activity, &intelligence, &policy, None) {
+                ledger.add(observation);
+            }
+        }
+        let mut told = Vec::new();
+        let mut wide = 0;
+        for (key, ledger) in ledger.into_sources() {
+            if key.subject() != Subject::Source {
+                wide += ledger.entries.len();
+            }
+            let alerts = decide(&key, ledger, &intelligence, &policy);
+            told.extend(alerts.iter().map(|alert| detection_finding(alert).to_string()));
+        }
+        told.sort_unstable();
+        (told, wide)
+    }
+
+    #[test]
+    fn a_flood_is_kept_once_and_nothing_else_is_lost() {
+        let (expected, all) = told(MemoryLedger::default());
+        let (found, kept) = told(MemoryLedger::of_scan(&Policy::default()));
+        assert_eq!(found, expected);
+        assert!(found.iter().any(|it| it.contains("from 203.0.113.0/24 (3 addresses)")));
+        assert_eq!(all, 12_000);
+        assert!(kept < 6_000, "{kept} entries");
     }
 }

@@ -8,7 +8,9 @@
 //! [`Ledger`] is the port. [`MemoryLedger`] is its executable specification and what a scan uses.
 //! [`WarmLedger`] spares another the writes that would add nothing.
 
+mod alerting;
 mod bounds;
+mod flood;
 mod memory;
 mod publication;
 mod warm;

@@ -43,9 +43,12 @@ pub struct Suppression {
 }
 
 impl Suppression {
-    /// Whether it may be about a source.
+    /// Whether it may be about a source, or all of a network.
     pub(crate) fn is_of_source(&self, key: &LedgerKey) -> bool {
-        self.source.is_none_or(|network| key.address().is_some_and(|ip| network.contains(&ip)))
+        self.source.is_none_or(|of| match key.network_prefix() {
+            Some(prefix) => of.contains(&prefix),
+            None => key.address().is_some_and(|ip| of.contains(&ip)),
+        })
     }
 
     /// Whether it asks who called, or in which account.

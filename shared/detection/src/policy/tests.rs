@@ -129,7 +129,7 @@ critical_assets = ["prod-*"]
 8: `failures` must be a whole number from 1 to 10000000, not `-1`
 9: `slow_failures` must be a whole number from 1 to 10000000, not a string
 10: `enabled` must be true or false, not a string
-11: unknown key `threshold` in [detections.login-failures]; there are enabled, failures, window_minutes, slow_failures, slow_window_minutes
+11: unknown key `threshold` in [detections.login-failures]; there are enabled, failures, window_minutes, slow_failures, slow_window_minutes, spread_failures, spread_addresses, spread_window_minutes
 13: `accounts` must be a whole number from 1 to 10000000, not a fraction
 15: `UK` is not a country; two letters of ISO 3166-1 are expected, such as DE or US
 16: [countries] takes `allow` or `deny`, not both

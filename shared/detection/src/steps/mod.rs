@@ -10,7 +10,7 @@ use std::fmt::Write;
 use crate::activity::Cloud;
 use crate::alert::Alert;
 use crate::sample::Sample;
-use crate::source::LedgerKey;
+use crate::source::{LedgerKey, Subject};
 use crate::timestamp::Timestamp;
 
 const TEXT: &str = include_str!("steps.txt");
@@ -63,7 +63,8 @@ pub fn steps(alert: &Alert) -> Vec<Step> {
         templates(*cloud).filter_map(filled)
     });
     // What lies within the clouds is not theirs to be told apart.
-    steps.filter(|step| alert.key.is_public() || step.action == Action::Query).collect()
+    let is_outside = alert.key.is_public() || alert.key.subject() != Subject::Source;
+    steps.filter(|step| is_outside || step.action == Action::Query).collect()
 }
 
 fn templates(cloud: Cloud) -> impl Iterator<Item = (Action, &'static str, &'static str)> {

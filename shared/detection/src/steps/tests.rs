@@ -27,7 +27,9 @@ fn denials(change: fn(&mut ApiActivity<'static>, usize)) -> Alert {
         let time = 1_772_438_400_000 + i64::try_from(n).unwrap();
         let mut call = call(&format!("e-{n}"), time, Outcome::Denied);
         change(&mut call, n);
-        ledger.add(observer.observe(&call, &intelligence, &policy, None).unwrap());
+        // That of its source comes first.
+        let mut observations = observer.observe(&call, &intelligence, &policy, None);
+        ledger.add(observations.swap_remove(0));
     }
     let (key, ledger) = ledger.into_sources().next().unwrap();
     decide(&key, ledger, &intelligence, &policy).pop().unwrap()
@@ -127,4 +129,23 @@ fn no_text_of_a_caller_is_in_a_step() {
             assert!(!text.contains(word), "{word} in {text}");
         }
     }
+}
+
+/// A network can be denied as a whole, and a principal's addresses be looked for.
+#[test]
+fn wide_alerts() {
+    let (intelligence, policy) = (Intelligence::default(), Policy::default());
+    let told = |story: &str| {
+        let ledgers = crate::detections::check::ledgers(&intelligence, &policy, story).into_iter();
+        let mut alerts = ledgers.flat_map(|(key, it)| decide(&key, it, &intelligence, &policy));
+        alerts.next().unwrap()
+    };
+    let network = told("1 fail@203.0.113.* a,b,c,d,e every 60s");
+    assert!(text_of(&network, Cloud::Aws, Action::Deny).contains("\"203.0.113.0/24\""));
+    let query = text_of(&network, Cloud::Aws, Action::Query);
+    assert!(query.contains("IN ('203.0.113.1', '203.0.113.2', "), "{query}");
+    let principal = told("12 fail@203.0.*.7 alice every 240s");
+    assert_eq!(text_of(&principal, Cloud::Aws, Action::Deny), "");
+    let query = text_of(&principal, Cloud::Aws, Action::Query);
+    assert!(query.contains("IN ('203.0.1.7', '203.0.2.7', "), "{query}");
 }

@@ -12,7 +12,7 @@ const LOUD: Escape = |text, most| plain(text, most).to_uppercase();
 
 fn told_by(story: &str) -> Alert {
     let (intelligence, policy) = (Intelligence::default(), Policy::default());
-    let (key, ledger) = ledgers(&intelligence, &policy, story).pop().unwrap();
+    let (key, ledger) = ledgers(&intelligence, &policy, story).remove(0);
     decide(&key, ledger, &intelligence, &policy).pop().unwrap()
 }
 
@@ -103,7 +103,7 @@ fn lists_are_told_with_their_age() {
             builder = builder.dated(u64::try_from(instant.as_second()).unwrap());
         }
         let intelligence = builder.build();
-        let (key, ledger) = ledgers(&intelligence, &policy, "1 ok alice").pop().unwrap();
+        let (key, ledger) = ledgers(&intelligence, &policy, "1 ok alice").remove(0);
         let alert = decide(&key, ledger, &intelligence, &policy).pop().unwrap();
         assert_eq!(alert.lists, [expected]);
     }
@@ -151,4 +151,32 @@ fn a_field_has_a_line_and_a_short_label() {
             alert.samples.clear();
         }
     }
+}
+
+/// An alert of a network or a principal tells its members with the calls, and a name of any length
+/// leaves room for the rest of its title.
+#[test]
+fn members_are_told() {
+    let wide = |story: &str| {
+        let (intelligence, policy) = (Intelligence::default(), Policy::default());
+        let ledgers = ledgers(&intelligence, &policy, story).into_iter();
+        let mut alerts = ledgers.flat_map(|(key, it)| decide(&key, it, &intelligence, &policy));
+        alerts.next().unwrap()
+    };
+    let alert = wide("1 fail@203.0.113.* a,b,c,d,e every 60s");
+    assert_eq!(
+        whence(&alert, plain),
+        [concat!(
+            "203.0.113.0/24 (5 addresses) \u{b7} 203.0.113.1, 203.0.113.2, 203.0.113.3, ",
+            "203.0.113.4, 203.0.113.5"
+        )]
+    );
+    assert!(call(&alert, &alert.samples[0], plain).ends_with(", from 203.0.113.1"));
+    let name = "x".repeat(300);
+    let alert = wide(&format!("12 fail@203.0.*.7 {name} every 240s"));
+    assert!(whence(&alert, plain)[0].starts_with("12 addresses \u{b7} 203.0.1.7, "));
+    assert_eq!(alert.principals, 1);
+    let told = headline(&alert, plain);
+    let expected = format!("High: 12 failed sign-ins of principal {}\u{2026}", "x".repeat(64));
+    assert_eq!(told, format!("{expected} from 12 addresses"));
 }

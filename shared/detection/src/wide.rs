@@ -1,0 +1,105 @@
+//! Wide ledgers: of the network around an address, and of one principal wherever it calls from.
+//!
+//! An attacker who changes the address stays below every threshold of each. So failures are kept
+//! there a second and a third time, by members: the addresses they came from. Promises that what a
+//! member's own alert tells is not told again, and that making some addresses noisy hides no others:
+//! what a member says by itself is left out, and what remains has to be enough by itself.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::activity::ApiActivity;
+use crate::detections::{alert_alone, days_of_sprays};
+use crate::evidence::{Entry, Kind, is_stranger};
+use crate::intelligence::Intelligence;
+use crate::ledger::Batch;
+use crate::observe::Observation;
+use crate::policy::Policy;
+use crate::sample::Sample;
+use crate::source::LedgerKey;
+use crate::timestamp::{Day, Timestamp};
+use crate::view::View;
+
+/// What is kept in wide ledgers. All else that is evidence lies in the ledger of its source alone.
+pub(crate) fn is_kept(kind: Kind) -> bool {
+    matches!(kind, Kind::LoginFailed | Kind::Denied)
+}
+
+/// What a call of a public source adds to the wide ledgers around it.
+///
+/// Strangers are no principals of the user: anybody's failures may carry their name.
+pub(crate) fn observations(
+    activity: &ApiActivity<'_>,
+    source: &LedgerKey,
+    entry: Entry,
+    sample: &Sample,
+) -> impl Iterator<Item = Observation> {
+    let of = |key, entry| Observation { key, call: Some((entry, sample.clone())), seen: None };
+    let kept = Some(source).filter(|_| is_kept(entry.kind()));
+    let network = kept.and_then(LedgerKey::network);
+    let network = network.map(|(key, member)| of(key, entry.in_network(member)));
+    let principal = entry.principal().filter(|_| !is_stranger(activity.actor.kind));
+    let principal = principal.zip(kept.and_then(LedgerKey::fingerprint)).map(|(hash, member)| {
+        of(LedgerKey::Principal { cloud: entry.cloud(), hash }, entry.in_principal(member))
+    });
+    [network, principal].into_iter().flatten()
+}
+
+/// The days on which failed sign-ins from one public source, of those at hand, are a password spray by
+/// themselves.
+///
+/// Each of very many accounts fails there once, and the ledger of each account would be written for
+/// what one alert tells. Whoever writes ledgers leaves such entries out ([`leave_out`]), as a flood is
+/// left out: without looking at what else there is.
+pub fn spray_days(
+    source: &LedgerKey,
+    entries: &[Entry],
+    intelligence: &Intelligence,
+    policy: &Policy,
+) -> Vec<Day> {
+    let failed = entries.iter().filter(|entry| entry.kind() == Kind::LoginFailed);
+    let failed: Vec<Entry> = failed.copied().collect();
+    if !source.is_public() || failed.len() < 2 {
+        return Vec::new();
+    }
+    days_of_sprays(&View::new(source, failed, intelligence, policy))
+}
+
+/// Leaves out of a batch for a principal's ledger the failed sign-ins from some sources on some days.
+pub fn leave_out(batch: &mut Batch, sprays: &BTreeSet<(u64, Day)>) {
+    let is_told = |kind, member: Option<u64>, time: Timestamp| {
+        kind == Kind::LoginFailed && member.is_some_and(|it| sprays.contains(&(it, time.day())))
+    };
+    batch.entries.retain(|entry| !is_told(entry.kind(), entry.member(), entry.time()));
+    batch.samples.retain(|sample| {
+        let address = sample.address().parse().ok();
+        let member = address.and_then(|ip| LedgerKey::of_public(ip).fingerprint());
+        !is_told(sample.kind, member, sample.time)
+    });
+}
+
+/// What a member did of one kind on one day: it is left out or stays as a whole.
+pub(crate) type Deeds = (u64, Kind, Day);
+
+/// Whose deeds an entry of a wide ledger is part of; none of any other.
+pub(crate) fn deeds(entry: &Entry) -> Option<Deeds> {
+    let kind = Some(entry.kind()).filter(|kind| is_kept(*kind))?;
+    Some((entry.member()?, kind, entry.time().day()))
+}
+
+/// The calls of a wide ledger but those of members that raise an alert of their own by such calls,
+/// that day.
+///
+/// Each day is taken by itself, so that a part of what was done tells as much as all of it once
+/// that part is enough: ledgers need to keep no more.
+pub(crate) fn without_alerting(view: &View<'_>) -> Vec<Entry> {
+    let mut members: HashMap<Deeds, Vec<Entry>> = HashMap::new();
+    for call in &view.calls {
+        if let Some(deeds) = deeds(call) {
+            members.entry(deeds).or_default().push(*call);
+        }
+    }
+    let is_left_out = |calls| alert_alone(&view.with_calls(calls));
+    members.retain(|_, calls| is_left_out(std::mem::take(calls)));
+    let calls = view.calls.iter().copied();
+    calls.filter(|call| deeds(call).is_none_or(|it| !members.contains_key(&it))).collect()
+}
