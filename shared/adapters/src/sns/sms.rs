@@ -39,7 +39,8 @@ mod tests {
             ),
             (
                 cases::rotating(),
-                "callerwatch High: 7 failed sign-ins of 7 accounts from 203.0.113.0/24 (7 addresses)",
+                "callerwatch High: 7 failed sign-ins of 7 accounts from 203.0.113.0/24 (7 addresses); \
+                 none succeeded",
             ),
         ] {
             assert_eq!(line(&alert), expected);
