@@ -1,5 +1,7 @@
 //! The contract of a ledger, run on every implementation there is.
 
+mod baselines;
+
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -7,6 +9,7 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use callerwatch_adapters::ledger::{Digests, DynamoLedger, LedgerError};
 use callerwatch_detection::activity::Outcome;
+use callerwatch_detection::baseline::Baseline;
 use callerwatch_detection::budget::Budget;
 use callerwatch_detection::decide;
 use callerwatch_detection::intelligence::Intelligence;
@@ -35,6 +38,8 @@ fn contract<L: Ledger>(make: impl Fn() -> L) {
     alerts_are_amended_by_more(&make());
     a_flood_hides_nothing(&make());
     keys_are_apart(&make());
+    baselines::keep_the_first(&make(), &make());
+    baselines::stay_small(&make());
 }
 
 #[test]
@@ -190,6 +195,10 @@ impl Ledger for OnRuntime<'_> {
 
     async fn observe(&self, key: &LedgerKey, batch: &Batch) -> Result<SourceLedger, LedgerError> {
         self.emulator.block_on(self.ledger.observe(key, batch))
+    }
+
+    async fn learn(&self, principal: u64, learned: &Baseline) -> Result<Baseline, LedgerError> {
+        self.emulator.block_on(self.ledger.learn(principal, learned))
     }
 
     async fn claim(

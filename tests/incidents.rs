@@ -40,8 +40,15 @@ pub fn alerts(detection: &Detection, cloud: Cloud, telling: Telling) -> Vec<Aler
             Telling::Maximal => fill(call, n),
         }
     }
+    if detection.id == "new-origin" {
+        // Three weeks before, from nowhere that tells.
+        let call = &mut calls[0];
+        call.time = call.time.map(|time| time.plus_secs(-21 * 24 * 3600));
+        call.source = Source::from_address("10.0.0.5", "vpce-1");
+    }
     let listed = detection.id == "listed-source" || telling == Telling::Maximal;
-    let located = detection.id == "denied-country" || telling == Telling::Maximal;
+    let located =
+        ["denied-country", "new-origin"].contains(&detection.id) || telling == Telling::Maximal;
     decided(&calls, &intelligence(listed, located), &policy(detection, telling), telling)
 }
 
@@ -76,7 +83,7 @@ fn calls(detection: &str, cloud: Cloud) -> Vec<ApiActivity<'static>> {
     let failed = |n, cloud| of(n, cloud, "alice", Outcome::LoginFailed);
     let denied = |n, cloud| of(n, cloud, "alice", Outcome::Denied);
     match detection {
-        "listed-source" | "denied-country" => {
+        "listed-source" | "denied-country" | "new-origin" => {
             many(3, |n, cloud| of(n, cloud, "alice", Outcome::Success))
         }
         "login-failures" => many(12, failed),
@@ -163,8 +170,10 @@ fn policy(detection: &Detection, telling: Telling) -> Policy {
     let network = "[[trusted_networks]]\nname = \"HQ <b>\"\nnetworks = [\"2001:db8::/32\"]\n";
     let text = match telling {
         Telling::Minimal | Telling::Unsampled => countries.to_owned(),
-        // A trusted network is one's own, where credentials may be.
-        Telling::Maximal if detection.id == "credential-relocation" => more.to_owned() + countries,
+        // A trusted network is one's own, where credentials may be, and teaches nobody's origin.
+        Telling::Maximal if ["credential-relocation", "new-origin"].contains(&detection.id) => {
+            more.to_owned() + countries
+        }
         Telling::Maximal => format!("{more}{countries}{network}"),
     };
     Policy::parse(&text).expect("a policy")

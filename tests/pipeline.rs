@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use callerwatch_detection::alert::Alert;
+use callerwatch_detection::baseline::Baseline;
 use callerwatch_detection::budget::Budget;
 use callerwatch_detection::decide;
 use callerwatch_detection::intelligence::Intelligence;
@@ -165,6 +166,10 @@ impl<L: Ledger + Sync> Ledger for Failing<L> {
 
     async fn observe(&self, key: &LedgerKey, batch: &Batch) -> Result<SourceLedger, Refused> {
         self.with(self.ledger.observe(key, batch)).await
+    }
+
+    async fn learn(&self, principal: u64, learned: &Baseline) -> Result<Baseline, Refused> {
+        self.with(self.ledger.learn(principal, learned)).await
     }
 
     async fn claim(&self, key: &LedgerKey, mark: Mark, now: Timestamp) -> Result<Claim, Refused> {

@@ -3,6 +3,7 @@
 //! address tells of the same sort of calls by itself.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use callerwatch_detection::activity::{ActorKind, ApiActivity, Cloud, Outcome};
 use callerwatch_detection::alert::Alert;
@@ -15,6 +16,7 @@ use callerwatch_detection::policy::Policy;
 use callerwatch_detection::source::{LedgerKey, Source, Subject};
 use callerwatch_detection::timestamp::Day;
 use callerwatch_tests::call;
+use callerwatch_tests::mmdb::{Field, Mmdb};
 use proptest::prelude::*;
 
 /// Few sources and principals and a narrow time, so that windows fill; some uids collide, so that
@@ -78,19 +80,23 @@ fn intelligence() -> Intelligence {
 
 /// Decides over the activities, observed by as many observers as there are parts.
 fn alerts(parts: &[Vec<ApiActivity<'_>>]) -> Vec<Alert> {
-    let (intelligence, policy) = (intelligence(), Policy::default());
+    alerts_by(&intelligence(), parts)
+}
+
+fn alerts_by(intelligence: &Intelligence, parts: &[Vec<ApiActivity<'_>>]) -> Vec<Alert> {
+    let policy = Policy::default();
     let mut whole = MemoryLedger::default();
     for part in parts {
         let (mut observer, mut ledger) = (Observer::default(), MemoryLedger::default());
         for activity in part {
-            for it in observer.observe(activity, &intelligence, &policy, None) {
+            for it in observer.observe(activity, intelligence, &policy, None) {
                 ledger.add(it);
             }
         }
         whole.unite(ledger);
     }
     let sources = whole.into_sources();
-    let decided = sources.flat_map(|(key, ledger)| decide(&key, ledger, &intelligence, &policy));
+    let decided = sources.flat_map(|(key, ledger)| decide(&key, ledger, intelligence, &policy));
     let mut alerts: Vec<Alert> = decided.collect();
     alerts.sort_by(|a, b| (&a.key, a.day).cmp(&(&b.key, b.day)));
     alerts
@@ -198,6 +204,70 @@ proptest! {
         let loud = findings(&alerts(&[activities.into_iter().chain(noise).collect()]));
         let hidden: Vec<_> = quiet.difference(&loud).collect();
         prop_assert!(hidden.is_empty(), "{hidden:?}");
+    }
+}
+
+/// Calls of three people over 60 days from a dozen countries, most of which succeed; of some events
+/// there are copies that disagree.
+fn travel() -> impl Strategy<Value = ApiActivity<'static>> {
+    let outcomes = prop::sample::select(vec![
+        Outcome::Success,
+        Outcome::Success,
+        Outcome::LoginSucceeded,
+        Outcome::LoginFailed,
+    ]);
+    // Hours, so that some are equal.
+    let hours = 0..60 * 24_i64;
+    (0..12_u8, outcomes, hours, 0..3_u8, any::<bool>(), 0..300_u16).prop_map(
+        |(place, outcome, hours, who, flag, uid)| {
+            let address = match place {
+                0 => "10.0.0.5".to_owned(),
+                1 => "198.51.100.1".to_owned(),
+                _ => format!("203.0.113.{}", 10 * place),
+            };
+            let uid = format!("e-{uid}");
+            let mut call = call(&uid, 3600 * hours, &address, &format!("user{who}"), outcome);
+            if outcome == Outcome::Success && flag {
+                call.operation = "CreateAccessKey".into();
+            }
+            call
+        },
+    )
+}
+
+/// Of 203.0.113.0/24 each ten addresses are a country.
+fn places() -> Intelligence {
+    let codes = ["AT", "BE", "BR", "CH", "DE", "DK", "ES", "FI", "FR", "GB", "IT", "JP"];
+    let mut countries = Mmdb::default();
+    for n in 0..=255_u8 {
+        let code = codes[usize::from(n / 10) % codes.len()];
+        let record = countries.record(&[("country_code", Field::Text(code))]);
+        countries.insert([203, 0, 113, n].into(), 32, record);
+    }
+    let builder = Intelligence::builder().countries(countries.bytes()).expect("a database");
+    builder.build()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// What baselines learn, and what is told of it.
+    #[test]
+    fn origins_are_learned_in_any_order(
+        activities in prop::collection::vec(travel(), 0..120),
+        order in any::<prop::sample::Index>(),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        static PLACES: LazyLock<Intelligence> = LazyLock::new(places);
+        let expected = json(&alerts_by(&PLACES, std::slice::from_ref(&activities)));
+        let mut other = activities.clone();
+        other.reverse();
+        if !other.is_empty() {
+            other.rotate_left(order.index(activities.len()));
+            other.extend_from_slice(&activities[..order.index(activities.len())]);
+        }
+        let rest = other.split_off(cut.index(other.len() + 1));
+        prop_assert_eq!(expected, json(&alerts_by(&PLACES, &[rest, other])));
     }
 }
 

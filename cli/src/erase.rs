@@ -15,12 +15,13 @@ pub(crate) fn run(options: &EraseOptions) -> anyhow::Result<u8> {
         let config = clients::load().await;
         erase(&config, table, principal, *dry_run).await
     })?;
-    let Erased { ledgers, entries, samples, alerts } = erased;
+    let Erased { ledgers, entries, samples, alerts, baselines } = erased;
     let mut out = io::stdout();
     let did = if *dry_run { "would erase" } else { "erased" };
     writeln!(
         out,
-        "{did} {entries} entries and {samples} samples of {ledgers} sources, and {alerts} alerts"
+        "{did} {entries} entries and {samples} samples of {ledgers} sources, {alerts} alerts, and \
+         {baselines} baselines"
     )?;
     Ok(0)
 }

@@ -15,6 +15,7 @@ mod identity;
 mod intel;
 mod investigate;
 mod memory;
+mod origin;
 mod passed_over;
 mod pipes;
 mod policy;

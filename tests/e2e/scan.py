@@ -5,7 +5,7 @@ import json
 import os
 import pathlib
 import subprocess
-from typing import Any
+from typing import Any, Sequence
 
 from emulator import ROOT
 
@@ -21,19 +21,24 @@ def trail_object(records: list[Record]) -> bytes:
 
 
 def scan(
-    records: list[Record], folder: pathlib.Path, policy: pathlib.Path | None = None
+    records: list[Record],
+    folder: pathlib.Path,
+    policy: pathlib.Path | None = None,
+    options: Sequence[str] = (),
 ) -> dict[str, dict[str, Any]]:
     """The findings of one clean pass, by uid."""
     file = folder / "records.json.gz"
     file.write_bytes(trail_object(records))
-    return scan_files([file], policy)
+    return scan_files([file], policy, options)
 
 
 def scan_files(
-    files: list[pathlib.Path], policy: pathlib.Path | None = None
+    files: list[pathlib.Path],
+    policy: pathlib.Path | None = None,
+    options: Sequence[str] = (),
 ) -> dict[str, dict[str, Any]]:
     """The same, of files in any form."""
-    command = [str(CALLERWATCH), "scan", *map(str, files), "--format", "json"]
+    command = [str(CALLERWATCH), "scan", *map(str, files), "--format", "json", *options]
     if policy:
         command += ["--policy", str(policy)]
     told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)

@@ -82,7 +82,7 @@ def test_erasure(deployment: Deployment) -> None:
         assert deployment.invoke_batch(bodies(records)) == []
     before = deployment.ledgers()
     alerts = deployment.alert_uids()
-    said = "1 alerts"
+    said = "1 alerts, and 0 baselines"
 
     told = command(deployment, "erase", "ERASED", "--dry-run")
     # Twelve failures, in three ledgers each, and a success.
@@ -106,7 +106,7 @@ def test_erasure(deployment: Deployment) -> None:
     assert "kept" in str(deployment.items())
 
     told = command(deployment, "erase", "erased")
-    assert told.startswith("erased 0 entries and 0 samples of 0 sources, and 0 alerts"), told
+    assert told.startswith("erased 0 entries and 0 samples of 0 sources, 0 alerts"), told
 
 
 def listed(deployment: Deployment, *arguments: str) -> dict[str, dict[str, object]]:

@@ -86,7 +86,7 @@ fn value(parameter: &Parameter) -> String {
         Unit::Minutes if parameter.default.is_multiple_of(60) && parameter.default > 60 => {
             format!("{} ({} hours)", parameter.default, parameter.default / 60)
         }
-        Unit::Minutes | Unit::Count { .. } => parameter.default.to_string(),
+        Unit::Minutes | Unit::Days | Unit::Count { .. } => parameter.default.to_string(),
     }
 }
 

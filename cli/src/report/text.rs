@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, StdoutLock, Write};
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use callerwatch_detection::alert::Alert;
+use callerwatch_detection::detections::learning_days;
 use callerwatch_detection::plain;
 use callerwatch_detection::score::Severity;
 use callerwatch_detection::steps::steps;
@@ -74,6 +75,9 @@ impl<W: Write> Page<W> {
         )?;
         if let Some((first, last)) = summary.span {
             self.field("span", &format!("{first} to {last}"))?;
+        }
+        if let Some(silence) = silence(summary, setup) {
+            self.field("learning", &silence)?;
         }
         let clouds = summary.calls.iter().map(|(cloud, count)| format!("{cloud} {count}"));
         self.list("clouds", clouds)?;
@@ -240,6 +244,20 @@ impl<W: Write> Page<W> {
         let (label, rest) = wrapped.split_at_checked(LABEL_WIDTH + 2).unwrap_or(("", &wrapped));
         writeln!(self.out, "{DIM}{label}{DIM:#}{rest}")
     }
+}
+
+/// Why `new-origin` cannot have spoken: the logs do not reach back as far as it learns.
+fn silence(summary: &Summary, setup: &Setup) -> Option<String> {
+    let known = &setup.intelligence;
+    let places = known.country_database().or(known.network_database());
+    let ((first, last), days) = summary.span.zip(learning_days(&setup.policy))?;
+    let reach = (last.millis() - first.millis()) / (24 * 3600 * 1000);
+    (places.is_some() && reach < i64::from(days)).then(|| {
+        format!(
+            "new-origin is silent until it knows a principal for {days} days, and these logs span \
+             {reach}"
+        )
+    })
 }
 
 fn color(severity: Severity) -> Style {

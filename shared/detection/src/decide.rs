@@ -18,7 +18,7 @@ use crate::view::View;
 /// The alerts that the evidence of one source, network or principal makes: one a UTC day with findings, by day.
 pub fn decide(
     key: &LedgerKey,
-    ledger: SourceLedger,
+    mut ledger: SourceLedger,
     intelligence: &Intelligence,
     policy: &Policy,
 ) -> Vec<Alert> {
@@ -26,7 +26,8 @@ pub fn decide(
     if ledger.entries.iter().all(|entry| entry.kind() == Kind::Seen) {
         return Vec::new();
     }
-    let view = View::new(key, ledger.entries, intelligence, policy);
+    let entries = std::mem::take(&mut ledger.entries);
+    let view = View::new(key, entries, &ledger, intelligence, policy);
     let enabled = DETECTIONS
         .iter()
         .filter(|it| it.subjects.contains(&key.subject()) && policy.is_enabled(it));

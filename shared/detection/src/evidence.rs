@@ -34,11 +34,14 @@ pub enum Kind {
     /// The principal succeeded here that day: one entry a principal and day, whichever event showed
     /// it.
     Seen = 8,
+    /// A call succeeded that was the first of its principal from a country or network. No detection
+    /// but `new-origin` asks for it.
+    Origin = 9,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Success,
         Self::LoginSucceeded,
         Self::PasswordCorrect,
@@ -47,6 +50,7 @@ impl Kind {
         Self::Throttled,
         Self::OtherError,
         Self::Seen,
+        Self::Origin,
     ];
 
     pub(crate) fn from_byte(byte: u8) -> Option<Self> {
@@ -55,7 +59,7 @@ impl Kind {
 
     /// Whether the caller got what it asked for.
     pub fn is_success(self) -> bool {
-        matches!(self, Self::Success | Self::LoginSucceeded)
+        matches!(self, Self::Success | Self::LoginSucceeded | Self::Origin)
     }
 }
 
@@ -157,7 +161,9 @@ fn upper_bits(hash: u64) -> u32 {
 pub fn keep_distinct(entries: &mut Vec<Entry>) {
     // The account that was called into does not know that a workload called: its copy of an event
     // must not take the place of the one that does.
-    entries.sort_unstable_by_key(|it| (it.uid(), !it.traits().is_workload(), *it));
+    entries.sort_unstable_by_key(|it| {
+        (it.uid(), it.kind() == Kind::Origin, !it.traits().is_workload(), *it)
+    });
     entries.dedup_by_key(|entry| entry.uid());
     entries.sort_unstable();
 }
@@ -185,11 +191,21 @@ impl Entry {
 
     /// The entry of a call that happened at `time`.
     pub fn of_call(activity: &ApiActivity<'_>, time: Timestamp) -> Self {
+        Self::of_kind(activity.outcome.into(), activity, time)
+    }
+
+    /// The entry that says a call was the first of its principal from somewhere. Which call that is
+    /// can change; the entry of it is always the same.
+    pub fn of_origin(activity: &ApiActivity<'_>, time: Timestamp) -> Self {
+        Self::of_kind(Kind::Origin, activity, time)
+    }
+
+    fn of_kind(kind: Kind, activity: &ApiActivity<'_>, time: Timestamp) -> Self {
         let principal = principal_hash(activity.cloud, activity.actor.uid.as_deref());
         let service = hash::of_parts_ignoring_case(&[&activity.service]);
         Self::new(&Fields {
             time,
-            kind: activity.outcome.into(),
+            kind,
             cloud: activity.cloud,
             traits: Traits::of(activity),
             uid: hash::of_parts(&[activity.cloud.name(), &activity.uid]),

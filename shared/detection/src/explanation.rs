@@ -59,6 +59,7 @@ fn of_lists(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::SourceLedger;
     use crate::policy::Policy;
 
     /// What is said for 203.0.113.7 where these categories list it.
@@ -70,7 +71,8 @@ mod tests {
         }
         let (intelligence, policy) = (builder.build(), Policy::default());
         let key = LedgerKey::of_public("203.0.113.7".parse().unwrap());
-        let view = View::new(&key, Vec::new(), &intelligence, &policy);
+        let ledger = SourceLedger::default();
+        let view = View::new(&key, Vec::new(), &ledger, &intelligence, &policy);
         let reason = explanation(&view, std::slice::from_ref(&key), network, is_cloud_plausible);
         reason.map_or("-".to_owned(), |reason| reason.to_string())
     }

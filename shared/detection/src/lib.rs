@@ -12,6 +12,7 @@
 pub mod activity;
 pub mod alert;
 pub mod announce;
+pub mod baseline;
 pub mod budget;
 pub mod controls;
 mod decide;

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hash};
 use foldhash::fast::RandomState;
 
 use crate::activity::{ApiActivity, Outcome};
+use crate::baseline::Sighting;
 use crate::detections::{is_accused, is_relocated};
 use crate::evidence::{Entry, is_stranger, operation_hash, principal_hash};
 use crate::intelligence::Intelligence;
@@ -36,6 +37,9 @@ pub struct Observation {
     /// For an ordinary call that succeeded, and in a network for a sign-in: that the principal was
     /// seen there that day, where this may be the first sign of it.
     pub seen: Option<Entry>,
+    /// For any call that succeeded: from where its principal called, where this may be the first
+    /// time.
+    pub sighting: Option<Sighting>,
 }
 
 /// Tells evidence from ordinary calls, and remembers who was seen where lately, so that an ordinary
@@ -45,13 +49,20 @@ pub struct Observer {
     /// Hashes of (source, principal, day), each in the one place it may be in. Forgetting one makes
     /// the same evidence be written again, which changes nothing.
     remembered: Vec<u64>,
+    /// The same of (source, principal), with the earliest time of a call. Empty until there is a
+    /// database that knows where sources are.
+    sighted: Vec<(u64, Timestamp)>,
     /// Of this observer alone: what it makes is stored nowhere.
     hasher: RandomState,
 }
 
 impl Default for Observer {
     fn default() -> Self {
-        Self { remembered: vec![0; REMEMBERED], hasher: RandomState::default() }
+        Self {
+            remembered: vec![0; REMEMBERED],
+            sighted: Vec::new(),
+            hasher: RandomState::default(),
+        }
     }
 }
 
@@ -73,32 +84,57 @@ impl Observer {
             return Vec::new();
         }
         let operation = operation_hash(&activity.operation);
+        let sample = || {
+            let resource = activity.resource.as_deref();
+            let critical = resource.and_then(|resource| policy.critical_asset(resource));
+            Sample::of(activity, time, &address(&activity.source), critical.is_some())
+        };
         if is_evidence(activity, operation, intelligence, policy) {
-            let address = address(&activity.source);
-            let entry = Entry::of_call(activity, time);
-            let is_critical = activity
-                .resource
-                .as_deref()
-                .is_some_and(|resource| policy.critical_asset(resource).is_some());
-            let sample = Sample::of(activity, time, &address, is_critical);
+            let sighting = self.sighting(activity, time, intelligence, policy, None);
             let Some(key) = activity.source.ledger_key() else { return Vec::new() };
+            let (entry, sample) = (Entry::of_call(activity, time), sample());
             let mut observations: Vec<_> =
                 wide::observations(activity, &key, entry, &sample).collect();
             observations.extend(self.signed_in(activity, &key, time.day()));
-            observations.insert(0, Observation { key, call: Some((entry, sample)), seen: None });
+            let call = Some((entry, sample));
+            observations.insert(0, Observation { key, call, seen: None, sighting });
             return observations;
         }
-        if activity.outcome != Outcome::Success
-            || view::needs_no_permission(operation)
-            || is_stranger(activity.actor.kind)
-        {
+        if activity.outcome != Outcome::Success || is_stranger(activity.actor.kind) {
             return Vec::new();
         }
-        let seen = self.first_seen(activity, &activity.source, time.day());
-        let seen = seen.zip(activity.source.ledger_key());
-        seen.map(|(seen, key)| Observation { key, call: None, seen: Some(seen) })
-            .into_iter()
-            .collect()
+        let sighting = self.sighting(activity, time, intelligence, policy, Some(&sample));
+        let works = !view::needs_no_permission(operation);
+        let seen = works.then(|| self.first_seen(activity, &activity.source, time.day())).flatten();
+        if seen.is_none() && sighting.is_none() {
+            return Vec::new();
+        }
+        let key = activity.source.ledger_key();
+        key.map(|key| Observation { key, call: None, seen, sighting }).into_iter().collect()
+    }
+
+    /// The sighting of a call, unless an earlier one of its principal from there is remembered.
+    fn sighting(
+        &mut self,
+        activity: &ApiActivity<'_>,
+        time: Timestamp,
+        intelligence: &Intelligence,
+        policy: &Policy,
+        sample: Option<&dyn Fn() -> Sample>,
+    ) -> Option<Sighting> {
+        if !Sighting::is_possible(activity, intelligence, policy) {
+            return None;
+        }
+        let uid = activity.actor.uid.as_deref()?;
+        let mark = self.hasher.hash_one((&activity.source, activity.cloud, uid));
+        let at = usize::try_from(mark).unwrap_or_default() % REMEMBERED;
+        self.sighted.resize(REMEMBERED, (0, Timestamp::MAX));
+        let place = self.sighted.get_mut(at)?;
+        if place.0 == mark && place.1 < time {
+            return None;
+        }
+        *place = (mark, time);
+        Sighting::of(activity, time, sample, intelligence, policy)
     }
 
     /// That a principal signed in from a network: what tells an office from an attacker there.
@@ -113,7 +149,7 @@ impl Observer {
         }
         let (key, _) = source.network()?;
         let seen = self.first_seen(activity, &key, day)?.in_network(0);
-        Some(Observation { key, call: None, seen: Some(seen) })
+        Some(Observation { key, call: None, seen: Some(seen), sighting: None })
     }
 
     /// The entry that says so, unless it is remembered to have been made for that place.

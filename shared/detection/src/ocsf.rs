@@ -263,7 +263,7 @@ pub fn evidence(sample: &Sample) -> Value {
 /// What a person calls an outcome.
 pub fn outcome(kind: Kind) -> &'static str {
     match kind {
-        Kind::Success | Kind::Seen => "success",
+        Kind::Success | Kind::Seen | Kind::Origin => "success",
         Kind::LoginSucceeded => "signed in",
         Kind::PasswordCorrect => "password correct, sign-in stopped",
         Kind::LoginFailed => "sign-in failed",

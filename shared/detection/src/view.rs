@@ -5,9 +5,10 @@
 //! workload called; so that which copy came first changes nothing.
 
 use crate::activity::Cloud;
-use crate::detections::{Detection, Parameter};
+use crate::detections::{Detection, Parameter, new_origin};
 use crate::evidence::{Entry, Kind, keep_distinct};
 use crate::intelligence::Intelligence;
+use crate::ledger::SourceLedger;
 use crate::policy::Policy;
 use crate::source::{LedgerKey, Subject};
 use crate::timestamp::{Day, Timestamp};
@@ -25,6 +26,8 @@ pub(crate) struct View<'a> {
     pub(crate) calls: Vec<Entry>,
     /// Its `Seen` entries, which are no calls.
     seen: Vec<Entry>,
+    /// What is kept beside its entries: samples, baselines.
+    pub(crate) ledger: &'a SourceLedger,
     /// What is known of addresses.
     pub(crate) intelligence: &'a Intelligence,
     /// What the user wants.
@@ -56,13 +59,17 @@ enum Sort {
 }
 
 impl<'a> View<'a> {
-    /// Puts entries in order. `entries` may hold repeats, in any order.
+    /// Puts entries in order. `entries` may hold repeats, in any order, and are taken out of the
+    /// `ledger`.
     pub(crate) fn new(
         key: &'a LedgerKey,
         mut entries: Vec<Entry>,
+        ledger: &'a SourceLedger,
         intelligence: &'a Intelligence,
         policy: &'a Policy,
     ) -> Self {
+        let is_told = |entry: &Entry| new_origin::news(&ledger.baselines, entry, policy).is_some();
+        entries.retain(|entry| entry.kind() != Kind::Origin || is_told(entry));
         keep_distinct(&mut entries);
         let mut successes: Vec<_> =
             entries.iter().filter_map(|entry| success(entry, policy)).collect();
@@ -70,7 +77,7 @@ impl<'a> View<'a> {
         let mut calls = entries;
         let seen = calls.iter().filter(|entry| entry.kind() == Kind::Seen).copied().collect();
         calls.retain(|entry| entry.kind() != Kind::Seen);
-        let mut view = Self { key, calls, seen, intelligence, policy, successes };
+        let mut view = Self { key, calls, seen, ledger, intelligence, policy, successes };
         if key.subject() != Subject::Source {
             view.calls = wide::without_alerting(&view);
         }
@@ -79,15 +86,16 @@ impl<'a> View<'a> {
 
     /// Nothing but those calls of it, which are in order and each there once.
     pub(crate) fn with_calls(&self, calls: Vec<Entry>) -> View<'a> {
-        let Self { key, intelligence, policy, .. } = *self;
-        View { key, calls, seen: Vec::new(), intelligence, policy, successes: Vec::new() }
+        let Self { key, ledger, intelligence, policy, .. } = *self;
+        let (seen, successes) = (Vec::new(), Vec::new());
+        View { key, calls, seen, ledger, intelligence, policy, successes }
     }
 
     /// The same source as one cloud alone sees it.
     pub(crate) fn of_cloud(&self, cloud: Cloud) -> View<'a> {
         let entries = self.calls.iter().chain(&self.seen);
         let entries = entries.filter(|entry| entry.cloud() == cloud).copied().collect();
-        View::new(self.key, entries, self.intelligence, self.policy)
+        View::new(self.key, entries, self.ledger, self.intelligence, self.policy)
     }
 
     /// What the policy says of a number that counts things.

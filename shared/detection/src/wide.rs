@@ -11,7 +11,7 @@ use crate::activity::ApiActivity;
 use crate::detections::{alert_alone, days_of_sprays};
 use crate::evidence::{Entry, Kind, is_stranger};
 use crate::intelligence::Intelligence;
-use crate::ledger::Batch;
+use crate::ledger::{Batch, SourceLedger};
 use crate::observe::Observation;
 use crate::policy::Policy;
 use crate::sample::Sample;
@@ -33,7 +33,10 @@ pub(crate) fn observations(
     entry: Entry,
     sample: &Sample,
 ) -> impl Iterator<Item = Observation> {
-    let of = |key, entry| Observation { key, call: Some((entry, sample.clone())), seen: None };
+    let of = |key, entry| {
+        let call = Some((entry, sample.clone()));
+        Observation { key, call, seen: None, sighting: None }
+    };
     let kept = Some(source).filter(|_| is_kept(entry.kind()));
     let network = kept.and_then(LedgerKey::network);
     let network = network.map(|(key, member)| of(key, entry.in_network(member)));
@@ -61,7 +64,8 @@ pub fn spray_days(
     if !source.is_public() || failed.len() < 2 {
         return Vec::new();
     }
-    days_of_sprays(&View::new(source, failed, intelligence, policy))
+    let ledger = SourceLedger::default();
+    days_of_sprays(&View::new(source, failed, &ledger, intelligence, policy))
 }
 
 /// Leaves out of a batch for a principal's ledger the failed sign-ins from some sources on some days.

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use callerwatch_detection::baseline::Sightings;
 use callerwatch_detection::intelligence::Intelligence;
 use callerwatch_detection::ledger::{Batch, Bounds};
 use callerwatch_detection::observe::{Observation, Observer, is_ahead};
@@ -61,6 +62,10 @@ pub struct BadInput {
 #[derive(Debug, Default)]
 pub struct Observed {
     pub(crate) sources: HashMap<LedgerKey, Pending>,
+    /// From where principals called.
+    pub(crate) sightings: Sightings,
+    /// The messages that say so, by principal.
+    pub(crate) sighted_by: HashMap<u64, BTreeSet<usize>>,
     /// What was met.
     pub counts: Counts,
 }
@@ -185,7 +190,14 @@ impl Observed {
     }
 
     fn add(&mut self, observation: Observation, message: usize, bounds: &Bounds) {
-        let Observation { key, call, seen } = observation;
+        let Observation { key, call, seen, sighting } = observation;
+        if let Some(sighting) = sighting {
+            self.sighted_by.entry(sighting.principal).or_default().insert(message);
+            self.sightings.add(&key, sighting);
+        }
+        if call.is_none() && seen.is_none() {
+            return;
+        }
         let is_counted = call.is_some() && key.subject() == Subject::Source;
         self.counts.evidence += u64::from(is_counted);
         let pending = self.sources.entry(key).or_default();

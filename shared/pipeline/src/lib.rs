@@ -7,6 +7,7 @@
 //! clock.
 
 mod intake;
+mod learn;
 mod settle;
 
 pub use intake::{BadInput, Counts, Intake, Judgement, Observed};

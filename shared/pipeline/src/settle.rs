@@ -21,6 +21,7 @@ use callerwatch_detection::source::LedgerKey;
 use futures_util::stream::{self, StreamExt};
 
 use crate::intake::{Judgement, Observed, Pending};
+use crate::learn::{self, Unlearned};
 
 /// How many sources are settled at once.
 const AT_ONCE: usize = 8;
@@ -50,6 +51,14 @@ pub enum Failure<L: Error + 'static, S: Error + 'static> {
     Ledger {
         /// The source.
         key: LedgerKey,
+        /// Why.
+        source: L,
+    },
+    /// The baseline of a principal failed.
+    #[error("learning from where the principal {principal:016x} calls")]
+    Baseline {
+        /// The principal's fingerprint.
+        principal: u64,
         /// Why.
         source: L,
     },
@@ -135,7 +144,12 @@ async fn settle_with<L: Ledger + Sync, S: AlertSink + Sync>(
         deferred: 0,
         suppressed: 0,
     };
-    let sources = observed.sources.into_iter();
+    let (sources, unlearned) = learn::learn(observed, judgement, ledger).await;
+    for Unlearned { principal, messages, source } in unlearned {
+        settled.failed.extend(messages);
+        settled.failures.push(Failure::Baseline { principal, source });
+    }
+    let sources = sources.into_iter();
     let mut outcomes = stream::iter(
         sources
             .map(|(key, pending)| settle_source::<L, S>(decide, key, pending, judgement, ledger)),
@@ -166,8 +180,15 @@ async fn settle_source<L: Ledger + Sync, S: AlertSink>(
     let Pending { batch, messages, .. } = pending;
     let mut outcome =
         Outcome { findings: 0, suppressed: 0, granted: Vec::new(), failures: Vec::new(), messages };
-    let whole = match ledger.observe(&key, &batch).await {
+    let mut whole = match ledger.observe(&key, &batch).await {
         Ok(whole) => whole,
+        Err(source) => {
+            outcome.failures.push(Failure::Ledger { key, source });
+            return outcome;
+        }
+    };
+    whole.baselines = match learn::baselines(&whole, ledger).await {
+        Ok(baselines) => baselines,
         Err(source) => {
             outcome.failures.push(Failure::Ledger { key, source });
             return outcome;

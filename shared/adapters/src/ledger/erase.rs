@@ -1,7 +1,8 @@
-//! Erasing a principal: what ledgers and alerts hold of one who has the right to be forgotten.
+//! Erasing a principal: what ledgers, alerts and its baseline hold of one who has the right to be
+//! forgotten.
 //!
-//! Promises that no entry, sample, ledger or alert of the principal is left in the table, and that
-//! nothing of others is touched but alerts that name it too. This is the one thing that scans the table; no
+//! Promises that no entry, sample, ledger, alert or baseline of the principal is left in the table,
+//! and that nothing of others is touched but alerts that name it too. This is the one thing that scans the table; no
 //! function does.
 
 use std::collections::{BTreeSet, HashMap};
@@ -15,7 +16,7 @@ use callerwatch_detection::evidence::{Entry, principal_hash};
 use callerwatch_detection::sample::Sample;
 use callerwatch_detection::source::LedgerKey;
 
-use super::{Item, item};
+use super::{Item, baseline, item};
 
 /// What was erased, or would be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub struct Erased {
     pub samples: u64,
     /// Alerts that named it.
     pub alerts: u64,
+    /// Baselines of it, one a cloud.
+    pub baselines: u64,
 }
 
 /// Something that was attempted on a table, and failed.
@@ -67,6 +70,7 @@ pub async fn erase(
             Some("alert") => stored.of_alert(item, &wanted, &mut erased).await,
             // What is due in a digest has an alert's title.
             _ if item.contains_key("title") => stored.of_alert(item, &wanted, &mut erased).await,
+            Some(baseline::SORT_KEY) => stored.of_baseline(item, &wanted, &mut erased).await,
             _ => Ok(()),
         })
         .await?;
@@ -232,6 +236,22 @@ impl Eraser<'_> {
             return Ok(());
         }
         erased.alerts += 1;
+        self.delete(item).await
+    }
+
+    async fn of_baseline(
+        &self,
+        item: &Item,
+        wanted: &Wanted,
+        erased: &mut Erased,
+    ) -> Result<(), EraseError> {
+        let pk = item.get("pk").and_then(|it| it.as_s().ok());
+        let is_of =
+            |principal: &u64| pk.is_some_and(|pk| *pk == baseline::partition_key(*principal));
+        if !wanted.hashes.iter().any(is_of) {
+            return Ok(());
+        }
+        erased.baselines += 1;
         self.delete(item).await
     }
 

@@ -6,6 +6,7 @@
 //! drop from any ledger, so it commutes with everything too.
 
 mod alert;
+mod baseline;
 mod budget;
 mod digest;
 mod due;
@@ -22,6 +23,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use callerwatch_detection::baseline::Baseline;
 use callerwatch_detection::budget::Budget;
 use callerwatch_detection::evidence::Entry;
 use callerwatch_detection::ledger::{
@@ -54,7 +56,8 @@ pub struct DynamoLedger {
     full: AtomicU64,
 }
 
-/// Something that was attempted on a source's ledger or alert, and failed.
+/// Something that was attempted on a source's ledger or alert, or a principal's baseline, and
+/// failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{attempt} of {key} in the table {table}")]
 pub struct LedgerError {
@@ -226,6 +229,10 @@ impl Ledger for DynamoLedger {
         sample::keep_best(&mut whole.samples);
         whole.is_full = self.bounds.is_full(&whole.entries);
         Ok(whole)
+    }
+
+    async fn learn(&self, principal: u64, learned: &Baseline) -> Result<Baseline, LedgerError> {
+        self.learn_baseline(principal, learned).await
     }
 
     async fn claim(

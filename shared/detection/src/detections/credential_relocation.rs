@@ -113,6 +113,7 @@ mod tests {
     use super::*;
     use crate::activity::{ActorKind, Outcome};
     use crate::evidence::tests::call;
+    use crate::ledger::SourceLedger;
 
     const AWS: &str = r#"{"syncToken":"1","createDate":"2026-03-02-08-00-00","prefixes":[
         {"ip_prefix":"RANGE","service":"AMAZON"}]}"#;
@@ -231,7 +232,8 @@ mod tests {
         let entries = [&copy, &own, &copy].map(|it| Entry::of_call(it, time)).to_vec();
         let key = own.source.ledger_key().unwrap();
         let policy = Policy::default();
-        let view = View::new(&key, entries, &outside, &policy);
+        let ledger = SourceLedger::default();
+        let view = View::new(&key, entries, &ledger, &outside, &policy);
         assert_eq!((find(&view).len(), view.calls.len()), (1, 1));
     }
 

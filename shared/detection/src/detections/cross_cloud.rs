@@ -1,6 +1,6 @@
 //! One source that is found by other detections in two clouds.
 
-use super::{DETECTIONS, Detection, Parameter, Technique, Unit};
+use super::{DETECTIONS, Detection, Parameter, Technique, Unit, new_origin};
 use crate::activity::Cloud;
 use crate::finding::Finding;
 use crate::score::{Reason, Severity};
@@ -12,7 +12,7 @@ use crate::view::{Selection, View};
 pub(super) static DETECTION: Detection = Detection {
     id: "cross-cloud",
     title: "Findings in two clouds",
-    logic: "One source earns a finding of another detection from each of two clouds' evidence \
+    logic: "One source earns a finding of another detection (but new-origin) from each of two clouds' evidence \
             alone, within `window_minutes`. It raises the alert: +20 where both are Medium or \
             higher, else +5.",
     score: "+20 to the alert where a finding of each cloud is Medium or higher by itself, else +5.",
@@ -70,7 +70,9 @@ fn of_cloud_alone(view: &View<'_>, cloud: Cloud) -> Vec<Alone> {
     let places: Vec<usize> = (0..view.calls.len())
         .filter(|at| view.calls.get(*at).is_some_and(|it| it.cloud() == cloud))
         .collect();
-    let others = DETECTIONS.iter().filter(|it| it.id != DETECTION.id && view.policy.is_enabled(it));
+    // Whoever travels is new in all of their clouds.
+    let counts = |it: &Detection| ![DETECTION.id, new_origin::DETECTION.id].contains(&it.id);
+    let others = DETECTIONS.iter().filter(|it| counts(it) && view.policy.is_enabled(it));
     others
         .flat_map(|detection| (detection.find)(&part))
         .filter_map(|mut finding| {

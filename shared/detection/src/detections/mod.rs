@@ -10,6 +10,7 @@ mod error_burst;
 mod listed_source;
 mod login_after_failures;
 mod login_failures;
+pub(crate) mod new_origin;
 mod password_spray;
 mod success_after_denials;
 mod window;
@@ -19,6 +20,7 @@ pub(crate) mod check;
 
 pub(crate) use self::credential_relocation::{is_of_relocation, is_relocated};
 pub(crate) use self::listed_source::{accuses, describe, is_accused};
+pub use self::new_origin::learning_days;
 use crate::controls::{self, Control};
 use crate::finding::Finding;
 use crate::policy::Policy;
@@ -26,8 +28,7 @@ use crate::source::Subject;
 use crate::timestamp::Day;
 use crate::view::View;
 
-/// Every detection, in the order they are listed to people. `new-origin` (it needs baselines of
-/// what a principal usually does) will stand here too.
+/// Every detection, in the order they are listed to people.
 pub static DETECTIONS: &[&Detection] = &[
     &listed_source::DETECTION,
     &denied_country::DETECTION,
@@ -36,6 +37,7 @@ pub static DETECTIONS: &[&Detection] = &[
     &login_after_failures::DETECTION,
     &error_burst::DETECTION,
     &success_after_denials::DETECTION,
+    &new_origin::DETECTION,
     &credential_relocation::DETECTION,
     &cross_cloud::DETECTION,
 ];
@@ -117,6 +119,8 @@ pub enum Unit {
     },
     /// Minutes of event time.
     Minutes,
+    /// Days of event time.
+    Days,
 }
 
 /// A number a policy may set.

@@ -121,7 +121,8 @@ mod tests {
             let decided_on = |entries: &[Entry]| {
                 let (intelligence, policy) = (Intelligence::default(), Policy::default());
                 let key = LedgerKey::Principal { cloud: Cloud::Aws, hash: 1 };
-                View::new(&key, entries.to_vec(), &intelligence, &policy).calls
+                let ledger = crate::ledger::SourceLedger::default();
+                View::new(&key, entries.to_vec(), &ledger, &intelligence, &policy).calls
             };
             let expected = decided_on(&entries);
             let (a, b) = entries.split_at(cut.min(entries.len()));

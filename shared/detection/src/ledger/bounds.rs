@@ -82,6 +82,8 @@ impl Bounds {
                 let value = policy.value(detection, parameter);
                 match parameter.unit {
                     Unit::Minutes => longest = longest.max(value),
+                    // Baselines look back, not ledgers.
+                    Unit::Days => {}
                     Unit::Count { within } => {
                         let window = policy.value(detection, within);
                         most = most.max(value);
@@ -222,7 +224,7 @@ impl Bounds {
     /// The first day of which entries of a kind are kept.
     fn horizon(&self, kind: Kind, newest: Day) -> Day {
         let days = match kind {
-            Kind::Success | Kind::LoginSucceeded | Kind::Seen => self.horizon_days,
+            Kind::Success | Kind::LoginSucceeded | Kind::Seen | Kind::Origin => self.horizon_days,
             _ => self.failures_days,
         };
         (0..days).fold(newest, |day, _| day.previous())

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::publication::LEASE_SECS;
 use super::{Batch, Bounds, Claim, Ledger, Mark, Record, SourceLedger, Told};
+use crate::baseline::{Baseline, LEARNING_DAYS_MIN, OfPrincipal, Sightings};
 use crate::budget::Budget;
 use crate::evidence::Entry;
 use crate::observe::Observation;
@@ -20,6 +21,9 @@ use crate::timestamp::Timestamp;
 #[derive(Debug, Default)]
 pub struct MemoryLedger {
     sources: HashMap<LedgerKey, SourceLedger, foldhash::fast::RandomState>,
+    baselines: HashMap<u64, Baseline>,
+    /// What becomes of baselines when all is read.
+    sightings: Sightings,
     leases: HashMap<(LedgerKey, Mark), Timestamp>,
     budgets: HashMap<String, HashSet<(LedgerKey, Mark)>>,
     records: BTreeMap<(LedgerKey, Mark), Record>,
@@ -48,6 +52,12 @@ impl MemoryLedger {
 
     /// Adds what one call adds.
     pub fn add(&mut self, observation: Observation) {
+        if let Some(sighting) = observation.sighting {
+            self.sightings.add(&observation.key, sighting);
+            if observation.call.is_none() && observation.seen.is_none() {
+                return;
+            }
+        }
         let ledger = self.sources.entry(observation.key).or_default();
         if let Some((entry, sample)) = observation.call {
             let is_full = ledger.entries.len() == ledger.entries.capacity();
@@ -68,6 +78,7 @@ impl MemoryLedger {
 
     /// Adds all of another.
     pub fn unite(&mut self, other: Self) {
+        self.sightings.unite(other.sightings);
         if self.sources.is_empty() {
             self.sources = other.sources;
             return;
@@ -88,7 +99,21 @@ impl MemoryLedger {
     }
 
     /// All ledgers, in no order.
-    pub fn into_sources(self) -> impl Iterator<Item = (LedgerKey, SourceLedger)> {
+    pub fn into_sources(mut self) -> impl Iterator<Item = (LedgerKey, SourceLedger)> {
+        for (principal, OfPrincipal { baseline, calls }) in self.sightings.into_principals() {
+            for (key, entry, sample) in calls {
+                // No policy tells it: its sample must not take the place of another.
+                if baseline.news(&entry, LEARNING_DAYS_MIN).is_none() {
+                    continue;
+                }
+                let ledger = self.sources.entry(key).or_default();
+                push(&mut ledger.entries, entry);
+                if let Some(sample) = sample {
+                    push_sample(&mut ledger.samples, sample);
+                }
+                ledger.baselines.entry(principal).or_insert_with(|| baseline.clone());
+            }
+        }
         self.sources.into_iter().map(|(key, mut ledger)| {
             sample::keep_best(&mut ledger.samples);
             (key, ledger)
@@ -111,6 +136,12 @@ impl MemoryLedger {
             }
         }
         whole
+    }
+
+    fn learn(&mut self, principal: u64, learned: &Baseline) -> Baseline {
+        let baseline = self.baselines.entry(principal).or_default();
+        baseline.unite(learned);
+        baseline.clone()
     }
 
     fn claim(&mut self, key: &LedgerKey, mark: Mark, now: Timestamp) -> Claim {
@@ -224,6 +255,10 @@ impl Ledger for SharedMemoryLedger {
 
     async fn observe(&self, key: &LedgerKey, batch: &Batch) -> Result<SourceLedger, Infallible> {
         Ok(self.with(|ledger| ledger.observe(key, batch)))
+    }
+
+    async fn learn(&self, principal: u64, learned: &Baseline) -> Result<Baseline, Infallible> {
+        Ok(self.with(|ledger| ledger.learn(principal, learned)))
     }
 
     async fn claim(

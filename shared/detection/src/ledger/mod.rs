@@ -15,7 +15,7 @@ mod memory;
 mod publication;
 mod warm;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 pub use bounds::Bounds;
@@ -23,6 +23,7 @@ pub use memory::{MemoryLedger, SharedMemoryLedger};
 pub use publication::{Claim, LEASE_SECS, Mark, Record, Told};
 pub use warm::WarmLedger;
 
+use crate::baseline::Baseline;
 use crate::budget::Budget;
 use crate::evidence::Entry;
 use crate::sample::{self, Sample};
@@ -40,6 +41,9 @@ pub struct SourceLedger {
     pub marks: BTreeSet<Mark>,
     /// What was left to a digest while nothing had succeeded: it is news once something does.
     pub deferred: BTreeSet<Mark>,
+    /// What is known of those of its principals whose calls may be the first from somewhere. Kept
+    /// elsewhere, and put here to be decided on.
+    pub baselines: BTreeMap<u64, Baseline>,
     /// Whether evidence may be missing, since there was more than its bounds keep: counts are then
     /// "at least".
     pub is_full: bool,
@@ -61,6 +65,9 @@ impl SourceLedger {
         }
         self.marks.extend(other.marks);
         self.deferred.extend(other.deferred);
+        for (principal, baseline) in other.baselines {
+            self.baselines.entry(principal).or_default().unite(&baseline);
+        }
         self.is_full |= other.is_full;
     }
 }
@@ -74,7 +81,7 @@ pub struct Batch {
     pub samples: Vec<Sample>,
 }
 
-/// Where ledgers are kept, and what was announced of them.
+/// Where ledgers and baselines are kept, and what was announced.
 ///
 /// All of it may be called again, in any order and by several at once, with the same result.
 pub trait Ledger {
@@ -87,6 +94,14 @@ pub trait Ledger {
         key: &LedgerKey,
         batch: &Batch,
     ) -> impl Future<Output = Result<SourceLedger, Self::Error>> + Send;
+
+    /// Adds to the baseline of a principal and answers with the whole of it. Nothing is written
+    /// where nothing is new.
+    fn learn(
+        &self,
+        principal: u64,
+        learned: &Baseline,
+    ) -> impl Future<Output = Result<Baseline, Self::Error>> + Send;
 
     /// Claims the right to announce `mark`, until the lease ends.
     fn claim(
@@ -128,6 +143,10 @@ impl<L: Ledger + Sync> Ledger for &L {
 
     async fn observe(&self, key: &LedgerKey, batch: &Batch) -> Result<SourceLedger, L::Error> {
         (**self).observe(key, batch).await
+    }
+
+    async fn learn(&self, principal: u64, learned: &Baseline) -> Result<Baseline, L::Error> {
+        (**self).learn(principal, learned).await
     }
 
     async fn claim(&self, key: &LedgerKey, mark: Mark, now: Timestamp) -> Result<Claim, L::Error> {

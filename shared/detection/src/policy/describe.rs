@@ -29,6 +29,7 @@ impl Policy {
                 let unit = match parameter.unit {
                     Unit::Count { .. } => "",
                     Unit::Minutes => " min",
+                    Unit::Days => " days",
                 };
                 let origin = if self.values.contains_key(&(detection.id, parameter.name)) {
                     format!("default {}{unit}", parameter.default)

@@ -22,6 +22,8 @@ const FILE_MAX_BYTES: usize = 1024 * 1024;
 const COUNT_MAX: u32 = 10_000_000;
 /// Thirty days: what a ledger may have to look back on.
 const MINUTES_MAX: u32 = 43_200;
+/// Half of what a baseline is kept for.
+const DAYS_MAX: u32 = 90;
 const LISTS_MAX: usize = 1000;
 const NAME_MAX_CHARS: usize = 64;
 
@@ -119,6 +121,7 @@ fn largest(parameter: &Parameter) -> u32 {
     match parameter.unit {
         Unit::Count { .. } => COUNT_MAX,
         Unit::Minutes => MINUTES_MAX,
+        Unit::Days => DAYS_MAX,
     }
 }
 
