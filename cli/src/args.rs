@@ -108,8 +108,8 @@ pub(crate) enum AlertsCommand {
         /// Its uid.
         uid: String,
         /// The last day, at most a year away.
-        #[arg(long, value_name = "DATE")]
-        until: String,
+        #[arg(long, value_name = "DATE", value_parser = day)]
+        until: Day,
         /// Why.
         #[arg(long, value_name = "TEXT")]
         reason: String,

@@ -42,7 +42,7 @@ pub(crate) fn run(command: &AlertsCommand) -> anyhow::Result<u8> {
             AlertsCommand::Suppress { uid, until, reason, table } => {
                 let alerts = StoredAlerts::new(&config, table);
                 let alert = alerts.find(uid, clock::now()).await?;
-                let lines = suppress::policy_lines(&alert, until, reason, clock::now().day())?;
+                let lines = suppress::policy_lines(&alert, *until, reason, clock::now().day())?;
                 alerts.decide(uid, ByHand::Suppress, reason, clock::now()).await?;
                 let mut out = io::stdout();
                 writeln!(
