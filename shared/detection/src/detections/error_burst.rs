@@ -35,7 +35,7 @@ pub(super) static DETECTION: Detection = Detection {
     find,
 };
 
-const DENIALS: Parameter = Parameter {
+pub(super) const DENIALS: Parameter = Parameter {
     name: "denials",
     unit: Unit::Count { within: &WINDOW },
     default: 15,

@@ -95,9 +95,16 @@ pub(crate) fn days_of_sprays(view: &View<'_>) -> Vec<Day> {
     password_spray::sprays(view).into_iter().map(|spray| spray.day).collect()
 }
 
-/// Whether enough calls of a kind always do, since no detection of them is switched off.
-pub(crate) fn can_alert_alone(policy: &Policy) -> bool {
-    policy.is_enabled(&login_failures::DETECTION) && policy.is_enabled(&error_burst::DETECTION)
+/// So many calls of any kind within any of its windows do; none where a detection of them is switched
+/// off.
+pub(crate) fn enough_to_alert_alone(policy: &Policy) -> Option<u32> {
+    let enough = [
+        (&login_failures::DETECTION, &login_failures::FAILURES),
+        (&error_burst::DETECTION, &error_burst::DENIALS),
+    ];
+    let enough =
+        enough.map(|(it, threshold)| policy.is_enabled(it).then(|| policy.value(it, threshold)));
+    enough.into_iter().try_fold(0, |most, threshold| Some(most.max(threshold?)))
 }
 
 /// A MITRE ATT&CK technique and the tactic it serves.

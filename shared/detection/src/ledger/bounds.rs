@@ -17,7 +17,7 @@ use std::hash::Hash;
 
 use super::alerting::Alerting;
 use crate::activity::Cloud;
-use crate::detections::{DETECTIONS, Unit, can_alert_alone};
+use crate::detections::{DETECTIONS, Unit, enough_to_alert_alone};
 use crate::evidence::{Entry, Kind};
 use crate::policy::Policy;
 use crate::sample::Sample;
@@ -96,6 +96,7 @@ impl Bounds {
             }
         }
         let count = |most| usize::try_from(most).unwrap_or(NEWEST_MAX);
+        let count_whole = |most| usize::try_from(most).unwrap_or(usize::MAX);
         let (most, most_of_burst) = (count(most), count(most_of_burst));
         let windows = longest.div_ceil(DAY_MINUTES);
         Self {
@@ -107,7 +108,7 @@ impl Bounds {
             news_secs: i64::from(shortest) * 60 / 2,
             operations: 32,
             members: 64,
-            of_member: if can_alert_alone(policy) { most } else { usize::MAX },
+            of_member: enough_to_alert_alone(policy).map_or(usize::MAX, count_whole),
             alerting: 16,
             seen: 12,
             horizon_days: LATENESS_DAYS + windows.max(LOOK_BACK_DAYS) + 1,

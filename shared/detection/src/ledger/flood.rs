@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::Bounds;
 use super::alerting::Alerting;
 use super::bounds::{Group, group};
+use super::{Batch, Bounds};
 use crate::evidence::Entry;
+use crate::sample::Sample;
 
 impl Bounds {
     /// The entries of a batch that are worth writing to a ledger that holds `known`.
@@ -36,6 +37,17 @@ impl Bounds {
             is_news
         });
         newest_first
+    }
+
+    /// The samples of a batch for a ledger that holds `known`, but those of a wide one that will never
+    /// be shown: of calls that are left out when deciding.
+    pub fn shown(&self, known: &[Entry], batch: &Batch) -> Vec<Sample> {
+        let all: BTreeSet<Entry> = known.iter().chain(&batch.entries).copied().collect();
+        let alerting = Alerting::of(self, &all);
+        let left_out = batch.entries.iter().filter(|entry| alerting.has(entry));
+        let left_out: HashSet<u64> = left_out.map(Entry::uid).collect();
+        let samples = batch.samples.iter();
+        samples.filter(|sample| !left_out.contains(&sample.uid_hash())).cloned().collect()
     }
 }
 
@@ -100,6 +112,7 @@ impl<'a> Flood<'a> {
 mod tests {
     use super::*;
     use crate::activity::Outcome;
+    use crate::evidence::tests::call;
     use crate::ledger::bounds::tests::entry;
 
     #[test]
@@ -129,5 +142,32 @@ mod tests {
             let other = entry(flooded, who, operation, outcome);
             assert_eq!(bounds.news(&known, &[other]), [other]);
         }
+    }
+
+    #[test]
+    fn what_is_never_shown_is_no_sample() {
+        let bounds = Bounds::default();
+        let call = |n: i64, member: u16| {
+            let activity = call(&format!("e-{n}"), n * 1000, Outcome::LoginFailed);
+            let time = activity.time.unwrap();
+            let sample = Sample::of(&activity, time, "203.0.113.7", false);
+            (Entry::of_call(&activity, time).in_network(member), sample)
+        };
+        let batch = |calls: Vec<(Entry, Sample)>| {
+            let (entries, samples) = calls.into_iter().unzip();
+            Batch { entries, samples }
+        };
+        let flood = batch((0..100).map(|n| call(n, 7)).collect());
+        let few = batch((100..105).map(|n| call(n, 8)).collect());
+        let more = batch((105..115).map(|n| call(n, 8)).collect());
+        assert_eq!(bounds.shown(&[], &flood), []);
+        assert_eq!(bounds.shown(&flood.entries, &few), few.samples);
+        assert_eq!(bounds.shown(&few.entries, &more), []);
+        // In the ledger of its source all may be shown.
+        let of_source = (0..100_i64).map(|n| call(n, 7).1).collect::<Vec<_>>();
+        assert_eq!(
+            bounds.shown(&[], &Batch { entries: Vec::new(), samples: of_source }).len(),
+            100
+        );
     }
 }

@@ -90,7 +90,7 @@ impl<L> WarmLedger<L> {
             let mut whole = known.clone();
             whole.is_full |=
                 entries.len() < batch.entries.len() && self.bounds.is_full(&whole.entries);
-            whole.samples.extend_from_slice(&batch.samples);
+            whole.samples.extend(self.bounds.shown(&known.entries, batch));
             sample::keep_best(&mut whole.samples);
             let samples = whole.samples.iter().filter(|it| !known.samples.contains(it)).cloned();
             let news = Batch { entries, samples: samples.collect() };
@@ -165,7 +165,8 @@ impl<L: Ledger + Sync> Ledger for WarmLedger<L> {
             None => {
                 let entries = self.bounds.news(&[], &batch.entries);
                 let whole = SourceLedger { entries: batch.entries.clone(), ..Default::default() };
-                (Batch { entries, samples: batch.samples }, whole)
+                let samples = self.bounds.shown(&[], &batch);
+                (Batch { entries, samples }, whole)
             }
         };
         match self.inner.observe(key, &news).await {
