@@ -246,4 +246,4 @@ def test_a_thousand_pushes_of_one_source(
     assert set(costs[full:]) == {0}
     assert full < 200
     # Beside one each, fifteen of its network and its account, and what announcing costs.
-    assert len(told) - full <= 2 * 15 + 4
+    assert len(told) - full <= 2 * 15 + 5

@@ -19,7 +19,8 @@ impl Bounds {
     /// function: each knows only what it was answered.
     ///
     /// Of a wide ledger nothing is left out but what would be when deciding, so a flood from one
-    /// address costs it a write a day.
+    /// address costs it a write a day; and what it has no room for, which would be news again
+    /// whenever it is repeated.
     pub fn news(&self, known: &[Entry], batch: &[Entry]) -> Vec<Entry> {
         let mut flood = Flood::new(self);
         let mut held: BTreeSet<Entry> = known.iter().copied().collect();
@@ -36,6 +37,10 @@ impl Bounds {
             }
             is_news
         });
+        if newest_first.iter().any(|entry| entry.member().is_some()) {
+            let kept = self.reduce(held);
+            newest_first.retain(|entry| kept.contains(entry));
+        }
         newest_first
     }
 
@@ -142,6 +147,22 @@ mod tests {
             let other = entry(flooded, who, operation, outcome);
             assert_eq!(bounds.news(&known, &[other]), [other]);
         }
+    }
+
+    #[test]
+    fn a_repeat_is_no_news_to_a_full_wide_ledger() {
+        let bounds = Bounds::default();
+        let calls = (0..900_i64).map(|n| {
+            let call = entry(n * 1000, 1, "ConsoleLogin", Outcome::LoginFailed);
+            call.in_network(u16::try_from(n % 150).unwrap())
+        });
+        let calls: Vec<Entry> = calls.collect();
+        let stored: Vec<Entry> = bounds.reduce(calls.iter().copied()).into_iter().collect();
+        assert!(stored.len() < 200, "{} entries", stored.len());
+        assert_eq!(bounds.news(&stored, &calls), []);
+        assert_eq!(bounds.news(&[], &calls).len(), stored.len());
+        let other = entry(1_000_000, 1, "ConsoleLogin", Outcome::LoginFailed).in_network(151);
+        assert_eq!(bounds.news(&stored, &[other]), [other]);
     }
 
     #[test]
