@@ -78,7 +78,13 @@ def test_a_storm(proxy: Proxy, deployment: Deployment) -> None:
     alone = {it["finding_info"]["uid"] for it in told}
 
     due = an_hour_passes(deployment)
-    assert due == len(ADDRESSES) + 1 - BUDGET // 2
+    # The network's ledger is too small to know of so many addresses that each tells of itself, so
+    # what it has no proof of may be told once for the network.
+    titles = [it["title"]["S"] for it in deployment.items() if "told" in it]
+    of_network = sum("192.0.2.0/24" in title for title in titles)
+    assert of_network <= 1
+    subjects = len(ADDRESSES) + 1 + of_network
+    assert due == subjects - BUDGET // 2
     assert deployment.invoke({}, "DigestFunctionName") == {"alerts": due}
     (digest,) = wait_for("the digest", lambda: inbox.read() or digests(inbox.received))
     assert (digest["count"], digest["more"]) == (due, due - len(digest["alerts"]))
@@ -90,7 +96,7 @@ def test_a_storm(proxy: Proxy, deployment: Deployment) -> None:
 
     # Nothing is lost: each address is an alert of the table, told in one way or the other.
     alerts = {it["pk"]["S"].removeprefix("alert#"): it for it in deployment.items() if "told" in it}
-    assert len(alerts) == len(ADDRESSES) + 1
+    assert len(alerts) == subjects
     in_digest = {uid for uid, it in alerts.items() if it["told"]["S"].startswith("digest of ")}
     assert {uid for uid, it in alerts.items() if it["told"]["S"] == "alone"} == alone
     assert in_digest | alone == alerts.keys()
