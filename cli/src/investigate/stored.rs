@@ -10,7 +10,7 @@ use super::dossier::Dossier;
 use super::wanted::Wanted;
 use crate::setup::Setup;
 
-/// Reads its ledger.
+/// Reads its ledger, and from where those call usually who may be new there.
 pub(super) fn look(wanted: &Wanted, table: &str, setup: &Setup) -> anyhow::Result<Dossier> {
     let Wanted::One(key) = wanted else {
         bail!(
@@ -19,12 +19,17 @@ pub(super) fn look(wanted: &Wanted, table: &str, setup: &Setup) -> anyhow::Resul
         );
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let ledger = runtime.block_on(async {
+    let ledger: anyhow::Result<_> = runtime.block_on(async {
         let client = Clients::load().await.dynamodb;
         // Nothing is added, so nothing is written, and how long it would be kept is of no account.
         let ledgers = DynamoLedger::new(client, table, Bounds::of(&setup.policy), 0, 0);
-        ledgers.observe(key, &Batch::default()).await
-    })?;
+        let mut ledger = ledgers.observe(key, &Batch::default()).await?;
+        for principal in ledger.newcomers() {
+            ledger.baselines.insert(principal, ledgers.baseline(principal).await?);
+        }
+        Ok(ledger)
+    });
+    let ledger = ledger?;
     let words = Words::of(&ledger.samples);
     Ok(Dossier::of(key.clone(), ledger, None, words, setup))
 }

@@ -11,7 +11,7 @@ pub const SHOWN_MAX: usize = 100;
 
 /// An alert that is due in a digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Due {
+pub struct Deferred {
     /// The alert's uid.
     pub uid: String,
     /// How severe it is.
@@ -34,7 +34,7 @@ pub struct Digest {
     /// The last of them.
     pub last: Hour,
     /// The alerts that are told one by one, the highest first.
-    pub shown: Vec<Due>,
+    pub shown: Vec<Deferred>,
     /// How many alerts there are in all, by severity.
     pub counts: BTreeMap<Severity, usize>,
     /// Whether there are more, past what anybody counts.
@@ -57,7 +57,7 @@ impl Digest {
     }
 
     /// Adds one. Of those of one alert the first counts; those of an hour come in order.
-    pub fn add(&mut self, due: Due) {
+    pub fn add(&mut self, due: Deferred) {
         if !self.counted.insert(hash::of_parts(&[&due.uid])) {
             return;
         }
@@ -96,7 +96,7 @@ mod tests {
         let mut digest = Digest::new(hour.back(1), hour);
         for n in 0..1000_u32 {
             let severity = if n == 777 { Severity::High } else { Severity::Low };
-            let due = |severity, score| Due {
+            let due = |severity, score| Deferred {
                 uid: n.to_string(),
                 severity,
                 score,

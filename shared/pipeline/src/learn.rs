@@ -4,10 +4,9 @@
 //! Promises that nothing is asked of the world for a call from where its principal is known to call
 //! from, once a function has met that principal.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use callerwatch_detection::baseline::{Baseline, OfPrincipal};
-use callerwatch_detection::evidence::{Entry, Kind};
 use callerwatch_detection::ledger::{Ledger, SourceLedger};
 use callerwatch_detection::source::LedgerKey;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -60,15 +59,15 @@ pub(crate) async fn learn<L: Ledger + Sync>(
     (sources, failed)
 }
 
-/// The baselines of those whose calls in a ledger may be from somewhere new.
+/// The baselines of those whose calls in a ledger may be from somewhere new; else of whom nothing
+/// could be learned, and why.
 pub(crate) async fn baselines<L: Ledger>(
     whole: &SourceLedger,
     ledger: &L,
-) -> Result<BTreeMap<u64, Baseline>, L::Error> {
-    let new = whole.entries.iter().filter(|entry| entry.kind() == Kind::Origin);
-    let principals: HashSet<u64> = new.filter_map(Entry::principal).collect();
-    let asked = principals.into_iter().map(|principal| async move {
-        Ok((principal, ledger.learn(principal, &Baseline::default()).await?))
+) -> Result<BTreeMap<u64, Baseline>, (u64, L::Error)> {
+    let asked = whole.newcomers().into_iter().map(|principal| async move {
+        let answer = ledger.learn(principal, &Baseline::default()).await;
+        answer.map(|baseline| (principal, baseline)).map_err(|error| (principal, error))
     });
     stream::iter(asked).buffer_unordered(AT_ONCE).try_collect().await
 }

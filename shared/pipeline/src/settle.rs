@@ -189,8 +189,8 @@ async fn settle_source<L: Ledger + Sync, S: AlertSink>(
     };
     whole.baselines = match learn::baselines(&whole, ledger).await {
         Ok(baselines) => baselines,
-        Err(source) => {
-            outcome.failures.push(Failure::Ledger { key, source });
+        Err((principal, source)) => {
+            outcome.failures.push(Failure::Baseline { principal, source });
             return outcome;
         }
     };
@@ -330,9 +330,9 @@ mod tests {
 
     /// What was told, by source.
     #[derive(Default)]
-    struct Told(Mutex<Vec<String>>);
+    struct Heard(Mutex<Vec<String>>);
 
-    impl AlertSink for Told {
+    impl AlertSink for Heard {
         type Error = Infallible;
 
         async fn publish(
@@ -374,7 +374,7 @@ mod tests {
         for (message, address) in ["198.51.100.9", "203.0.113.7", "192.0.2.4"].iter().enumerate() {
             assert_eq!(intake.read(message, &mut failures(address).as_bytes()), []);
         }
-        let (ledger, sink) = (SharedMemoryLedger::default(), Told::default());
+        let (ledger, sink) = (SharedMemoryLedger::default(), Heard::default());
         let settled = settle_with(breaks, intake.finish(), judgement, &ledger, &sink);
         let settled = pollster::block_on(settled);
         assert_eq!(settled.failed, BTreeSet::from([1]));

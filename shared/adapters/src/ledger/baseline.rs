@@ -32,6 +32,15 @@ pub(super) fn partition_key(principal: u64) -> String {
 }
 
 impl DynamoLedger {
+    /// What is known of where a principal calls from. Writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn baseline(&self, principal: u64) -> Result<Baseline, LedgerError> {
+        Ok(firsts(&self.read_baseline(principal).await?).collect())
+    }
+
     pub(super) async fn learn_baseline(
         &self,
         principal: u64,

@@ -7,7 +7,7 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use callerwatch_detection::digest::{Digest, Due};
+use callerwatch_detection::digest::{Deferred, Digest};
 use callerwatch_detection::score::Severity;
 use callerwatch_detection::timestamp::{Hour, Timestamp};
 
@@ -146,10 +146,10 @@ fn state_key() -> (AttributeValue, AttributeValue) {
 }
 
 /// None of what another version wrote.
-fn due(item: &Item) -> Option<Due> {
+fn due(item: &Item) -> Option<Deferred> {
     let text = |name: &str| item.get(name)?.as_s().ok().cloned();
     let severity = number_of(item, "severity")?;
-    Some(Due {
+    Some(Deferred {
         uid: text("uid")?,
         severity: Severity::ALL.into_iter().find(|it| i64::from(it.id()) == severity)?,
         score: number_of(item, "score").and_then(|it| u8::try_from(it).ok())?,

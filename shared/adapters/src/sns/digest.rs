@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use callerwatch_detection::digest::{Digest, Due};
+use callerwatch_detection::digest::{Deferred, Digest};
 use callerwatch_detection::plain::plain_json;
 use callerwatch_detection::score::Severity;
 use serde_json::{Value, json};
@@ -117,7 +117,7 @@ fn text(digest: &Digest, shown: usize) -> String {
         digest.first, digest.last
     );
     for due in digest.shown.iter().take(shown) {
-        let Due { uid, severity, score, detection, title, .. } = due;
+        let Deferred { uid, severity, score, detection, title, .. } = due;
         let title = defanged(title, TITLE_MAX);
         let _ = writeln!(text, "{severity} {score}  {title}\n    {detection}, uid {uid}");
     }
@@ -128,13 +128,13 @@ fn text(digest: &Digest, shown: usize) -> String {
     text
 }
 
-fn chat_line(due: &Due) -> String {
-    let Due { uid, severity, score, title, .. } = due;
+fn chat_line(due: &Deferred) -> String {
+    let Deferred { uid, severity, score, title, .. } = due;
     format!("*{severity} {score}* {} ({uid})", for_chat(title, TITLE_MAX))
 }
 
 fn summary(digest: &Digest, shown: usize) -> Value {
-    let alert = |due: &Due| {
+    let alert = |due: &Deferred| {
         json!({
             "uid": due.uid,
             "severity_id": due.severity.id(),
@@ -169,7 +169,7 @@ mod tests {
         let hour = Hour::from_number(492_345);
         let mut digest = Digest::new(hour, hour);
         for n in 0..count {
-            digest.add(Due {
+            digest.add(Deferred {
                 uid: format!("{n:032x}"),
                 severity: if n == 0 { Severity::High } else { Severity::Medium },
                 score: if n == 0 { 65 } else { 40 },

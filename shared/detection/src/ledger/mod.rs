@@ -25,7 +25,7 @@ pub use warm::WarmLedger;
 
 use crate::baseline::Baseline;
 use crate::budget::Budget;
-use crate::evidence::Entry;
+use crate::evidence::{Entry, Kind};
 use crate::sample::{self, Sample};
 use crate::source::LedgerKey;
 use crate::timestamp::Timestamp;
@@ -50,6 +50,13 @@ pub struct SourceLedger {
 }
 
 impl SourceLedger {
+    /// The principals whose calls may be the first from somewhere: those whose baselines are to be
+    /// put here before deciding.
+    pub fn newcomers(&self) -> BTreeSet<u64> {
+        let new = self.entries.iter().filter(|entry| entry.kind() == Kind::Origin);
+        new.filter_map(Entry::principal).collect()
+    }
+
     /// Adds all of another. What was there already changes nothing.
     pub fn unite(&mut self, other: Self) {
         if self.entries.is_empty() {
