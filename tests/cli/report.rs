@@ -102,6 +102,27 @@ fn where_it_cannot_be_written_all_is_printed() {
 }
 
 #[test]
+fn what_is_suppressed_is_listed_and_counted_apart() {
+    let folder = Folder::new("report-suppressed")
+        .with("log.json", document(&denied_burst("203.0.113.7")))
+        .with(
+            "policy.toml",
+            "[[suppressions]]\nsource = \"203.0.113.0/24\"\nuntil = 2026-12-31\n\
+             reason = \"our <b>scanner</b>\"\n",
+        );
+    run(&folder, "scan log.json --policy policy.toml --report report.html");
+    let page = fs::read_to_string(folder.join("report.html")).expect("the page");
+    for part in [
+        "<h1>No alerts</h1>",
+        "<h3>Suppressed by the policy</h3>",
+        "our &#60;b&#62;scanner&#60;/b&#62; (until 2026-12-31)</li>",
+    ] {
+        assert!(page.contains(part), "{part:?} is not in\n{page}");
+    }
+    assert!(!page.contains("id=\"alert-"), "{page}");
+}
+
+#[test]
 fn a_scan_of_nothing_is_a_page_too() {
     let folder =
         Folder::new("report-empty").with("logs/empty.json", "[]").with("logs/bad.json", "{");

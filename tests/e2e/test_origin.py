@@ -1,6 +1,7 @@
 """Where principals are used to call from: learned once, told once, and what that costs."""
 
 import collections
+import json
 import pathlib
 
 import pytest
@@ -90,6 +91,13 @@ def test_a_new_country_is_told_once(deployment: Deployment, tmp_path: pathlib.Pa
     [found] = scan(at_home + away, tmp_path, options=options).values()
     assert found["finding_info"]["uid"] == alert["finding_info"]["uid"]
     assert essence(found) == essence(alert)
+
+    # And whoever asks the table, which writes nothing.
+    before = deployment.items()
+    told = command(deployment, "investigate", AWAY, "--format", "json", *options)
+    [finding] = json.loads(told)["findings"]
+    assert essence(finding) == essence(alert)
+    assert deployment.items() == before
 
 
 def test_erasure(deployment: Deployment) -> None:

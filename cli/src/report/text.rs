@@ -10,11 +10,11 @@ use callerwatch_detection::detections::learning_days;
 use callerwatch_detection::plain;
 use callerwatch_detection::score::Severity;
 use callerwatch_detection::steps::steps;
-use callerwatch_detection::suppress::Suppressed;
 use callerwatch_detection::words;
 use textwrap::{Options, WordSplitter};
 
 use super::plain::{plain, shown};
+use super::{silent, suppressed};
 use crate::scan::Summary;
 use crate::setup::Setup;
 
@@ -168,9 +168,8 @@ impl<W: Write> Page<W> {
         writeln!(self.out, "{}", self.wrapped(&line, "  "))?;
         let findings: Vec<&str> = alert.findings.iter().map(|it| it.detection.id).collect();
         self.field("found", &findings.join(", "))?;
-        for Suppressed { detection, reason, until } in &alert.suppressed {
-            let reason = plain(reason);
-            self.field("silent", &format!("{detection}, suppressed until {until}: {reason}"))?;
+        for line in silent(alert) {
+            self.field("silent", &line)?;
         }
         for field in words::fields(alert, plain::plain) {
             let labels = std::iter::once(field.label).chain(std::iter::repeat(""));
@@ -203,16 +202,7 @@ impl<W: Write> Page<W> {
         let noun = if count == 1 { "alert" } else { "alerts" };
         writeln!(self.out, "\n{BOLD}{count} suppressed {noun}{BOLD:#}")?;
         for alert in alerts.iter().take(SUPPRESSED_MAX) {
-            let title = plain(&alert.title());
-            let mut reasons: Vec<String> = alert
-                .suppressed
-                .iter()
-                .map(|it| format!("{} (until {})", plain(&it.reason), it.until))
-                .collect();
-            reasons.dedup();
-            let reasons = reasons.join("; ");
-            let line = format!("{} {}  {title}: {reasons}", alert.severity, alert.score);
-            self.field("", &line)?;
+            self.field("", &suppressed(alert))?;
         }
         match count.checked_sub(SUPPRESSED_MAX) {
             Some(more @ 1..) => self.field("", &format!("and {more} more")),

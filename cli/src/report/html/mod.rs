@@ -29,8 +29,8 @@ use self::row::Row;
 use self::survey::Place;
 pub(crate) use self::survey::Survey;
 use self::timeline::{Timeline, class_of};
-use super::brief;
 use super::text::bytes;
+use super::{brief, suppressed};
 use crate::file;
 use crate::report::shown;
 use crate::scan::Summary;
@@ -43,8 +43,9 @@ const SCRIPT: &str = include_str!("page.js");
 const ALERTS_MAX: usize = 10_000;
 /// More alerts than a browser lays out unnoticed.
 const LONG: usize = 200;
-/// The most lines about files that were rejected, unread or passed over, each.
-const FILES_MAX: usize = 100;
+/// The most lines of alerts that are suppressed, and about files that were rejected, unread or passed
+/// over, each.
+const LINES_MAX: usize = 100;
 
 /// Writes the page to a file.
 pub(crate) fn html(
@@ -54,10 +55,12 @@ pub(crate) fn html(
     survey: &Survey,
     setup: &Setup,
 ) -> anyhow::Result<()> {
+    let (suppressed, alerts) = alerts.iter().partition(|alert| alert.is_suppressed());
     let page = Page {
         policy: policy(),
         summary,
         alerts,
+        suppressed,
         survey,
         setup,
         style: STYLE,
@@ -85,7 +88,9 @@ fn policy() -> String {
 struct Page<'a> {
     policy: String,
     summary: &'a Summary,
-    alerts: &'a [Alert],
+    alerts: Vec<&'a Alert>,
+    /// What the policy calls nothing.
+    suppressed: Vec<&'a Alert>,
     survey: &'a Survey,
     setup: &'a Setup,
     style: &'static str,
@@ -117,8 +122,8 @@ struct Places<'a> {
     more: usize,
 }
 
-/// Lines about files, and how many more there are.
-struct Files {
+/// Lines, and how many more there are.
+struct Lines {
     lines: Vec<String>,
     more: usize,
 }
@@ -303,21 +308,26 @@ impl Page<'_> {
         told.collect()
     }
 
+    /// Those that the policy calls nothing, the highest first.
+    fn suppressed(&self) -> Lines {
+        lines(self.suppressed.iter().map(|alert| suppressed(alert)))
+    }
+
     /// Rejected records, by reason and file.
-    fn rejected(&self) -> Files {
+    fn rejected(&self) -> Lines {
         let told = self.summary.rejected.iter().map(|((why, path), of_file)| {
             let records = counted(of_file.count, "record is", "records are");
             format!("{path}: {records} {why}, the first at byte {}", grouped(of_file.first_at))
         });
-        files(told)
+        lines(told)
     }
 
-    fn unread(&self) -> Files {
-        files(self.summary.faults.iter().cloned())
+    fn unread(&self) -> Lines {
+        lines(self.summary.faults.iter().cloned())
     }
 
-    fn passed_over(&self) -> Files {
-        files(self.summary.passed_over.iter().cloned())
+    fn passed_over(&self) -> Lines {
+        lines(self.summary.passed_over.iter().cloned())
     }
 
     fn not_calls(&self) -> Vec<(&'static str, String)> {
@@ -325,7 +335,7 @@ impl Page<'_> {
     }
 }
 
-fn files(lines: impl ExactSizeIterator<Item = String>) -> Files {
-    let more = lines.len().saturating_sub(FILES_MAX);
-    Files { lines: lines.take(FILES_MAX).collect(), more }
+fn lines(lines: impl ExactSizeIterator<Item = String>) -> Lines {
+    let more = lines.len().saturating_sub(LINES_MAX);
+    Lines { lines: lines.take(LINES_MAX).collect(), more }
 }

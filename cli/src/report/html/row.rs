@@ -8,7 +8,7 @@ use callerwatch_detection::sample::Sample;
 
 use super::moment::{Moment, counted, grouped};
 use super::timeline::class_of;
-use crate::report::brief;
+use crate::report::{brief, silent};
 
 /// How many alerts are shown with all their samples; those below have [`FEW`].
 const FULL_MAX: usize = 500;
@@ -155,6 +155,11 @@ impl<'a> Row<'a> {
         let sum: i32 = self.alert.reasons.iter().map(|reason| reason.points).sum();
         (sum != i32::from(self.alert.score))
             .then(|| format!("{sum:+} in all, kept within 0 to 100"))
+    }
+
+    /// What the policy calls nothing of it.
+    pub(super) fn silent(&self) -> impl Iterator<Item = String> {
+        silent(self.alert)
     }
 
     /// What the leading detection says to do.

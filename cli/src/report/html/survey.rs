@@ -78,9 +78,9 @@ impl Survey {
         survey
     }
 
-    /// Adds what was decided.
+    /// Adds what was decided and the policy does not call nothing.
     pub(crate) fn add(&mut self, alerts: &[Alert]) {
-        for alert in alerts {
+        for alert in alerts.iter().filter(|alert| !alert.is_suppressed()) {
             if let Some(timeline) = &mut self.timeline {
                 timeline.count_alert(alert);
             }
