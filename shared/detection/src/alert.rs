@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use crate::activity::Cloud;
 use crate::detections::{describe, is_of_relocation};
 use crate::evidence::{Entry, Kind};
-use crate::explanation::explanation;
+use crate::explanation::{explanation, is_own};
 use crate::finding::Finding;
 use crate::hash;
 use crate::intelligence::{AutonomousSystem, CountryCode, Hit, Intelligence};
@@ -72,6 +72,8 @@ pub struct Alert {
     pub lists: Vec<String>,
     /// The trusted network the address is in.
     pub trusted_network: Option<String>,
+    /// Whether any of its addresses is the user's own or a partner's, who would be cut off with it.
+    pub is_own: bool,
     /// A few of the calls, in words, by time.
     pub samples: Vec<Sample>,
     /// Whether somebody who is known here achieved something: a call, or a correct password. Failures
@@ -130,6 +132,7 @@ impl Alert {
             autonomous_system: view.intelligence.autonomous_system(view.key),
             lists: members.lists(view.intelligence, last),
             trusted_network: trusted,
+            is_own: is_own(view, &members.known),
             samples,
             has_success: selection.of(&view.calls).any(is_achievement),
             suppressed: Vec::new(),

@@ -4,7 +4,9 @@
 //! Promises one reason at most, however much speaks for an address, and that it lowers a score and
 //! silences nothing.
 
-use crate::intelligence::{Category, Intelligence};
+use ipnet::IpNet;
+
+use crate::intelligence::{Category, Intelligence, parse_prefix};
 use crate::score::Reason;
 use crate::source::LedgerKey;
 use crate::view::View;
@@ -35,6 +37,17 @@ pub(crate) fn explanation(
     let strongest = known.iter().filter(|reason| reason.points == points);
     let texts: Vec<&str> = strongest.map(|reason| reason.text.as_str()).collect();
     Some(Reason::new(points, texts.join(", ")))
+}
+
+/// Whether any of those sources, or any part of the network that the alert is about, is the user's own
+/// or a partner's: whoever denies it cuts them off.
+pub(crate) fn is_own(view: &View<'_>, sources: &[LedgerKey]) -> bool {
+    let is_known = |category| matches!(category, Category::Own | Category::Trusted);
+    let is_listed = |key: &LedgerKey| view.intelligence.categories(key).any(is_known);
+    let network = parse_prefix(&view.key.to_string()).ok();
+    let overlaps =
+        |trusted: &IpNet| network.is_some_and(|it| it.contains(trusted) || trusted.contains(&it));
+    sources.iter().any(is_listed) || view.policy.trusted_networks().any(|(_, it)| overlaps(&it))
 }
 
 fn of_lists(

@@ -53,7 +53,8 @@ pub struct Step {
     pub text: String,
 }
 
-/// The steps of an alert, a cloud after the other. None where its source is no address.
+/// The steps of an alert, a cloud after the other. None where its source is no address, and no denial
+/// of what is the user's own.
 pub fn steps(alert: &Alert) -> Vec<Step> {
     let steps = alert.clouds.iter().flat_map(|cloud| {
         let filled = |(action, title, template)| {
@@ -64,7 +65,12 @@ pub fn steps(alert: &Alert) -> Vec<Step> {
     });
     // What lies within the clouds is not theirs to be told apart.
     let is_outside = alert.key.is_public() || alert.key.subject() != Subject::Source;
-    steps.filter(|step| is_outside || step.action == Action::Query).collect()
+    let is_apt = |step: &Step| match step.action {
+        Action::Query => true,
+        Action::See => is_outside,
+        Action::Deny => is_outside && !alert.is_own,
+    };
+    steps.filter(is_apt).collect()
 }
 
 fn templates(cloud: Cloud) -> impl Iterator<Item = (Action, &'static str, &'static str)> {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::decide;
 use crate::evidence::tests::call;
-use crate::intelligence::Intelligence;
+use crate::intelligence::{Category, Intelligence};
 use crate::ledger::MemoryLedger;
 use crate::observe::Observer;
 use crate::policy::Policy;
@@ -110,6 +110,37 @@ fn what_is_no_address_of_the_internet() {
     assert_eq!(actions, [Action::Query]);
     let odd = denials(|call, _| call.source = Source::from_address("' OR 1=1 --", ""));
     assert_eq!(steps(&odd), []);
+}
+
+#[test]
+fn nobody_is_told_to_cut_themselves_off() {
+    let list = |category| {
+        let lists = Intelligence::builder().list("list", category, b"203.0.113.0/28\n");
+        lists.unwrap().build()
+    };
+    let denials = |intelligence: &Intelligence, trusted: &str, story: &str| {
+        let policy = format!("[[trusted_networks]]\nname = \"HQ\"\nnetworks = [\"{trusted}\"]");
+        let policy = Policy::parse(&policy).unwrap();
+        let ledgers = crate::detections::check::ledgers(intelligence, &policy, story).into_iter();
+        let mut alerts = ledgers.flat_map(|(key, it)| decide(&key, it, intelligence, &policy));
+        steps(&alerts.next().unwrap()).iter().filter(|step| step.action == Action::Deny).count()
+    };
+    let burst = "12 fail alice every 1s";
+    let spray = "1 fail@203.0.113.* a,b,c,d,e every 60s";
+    let none = Intelligence::default();
+    for (intelligence, trusted, story, expected) in [
+        (&none, "192.0.2.0/24", burst, 1),
+        (&none, "203.0.113.0/28", burst, 0),
+        (&list(Category::Own), "192.0.2.0/24", burst, 0),
+        (&list(Category::Trusted), "192.0.2.0/24", burst, 0),
+        (&list(Category::Cloud), "192.0.2.0/24", burst, 1),
+        (&none, "192.0.2.0/24", spray, 1),
+        (&none, "203.0.113.200/32", spray, 0),
+        (&none, "203.0.0.0/16", spray, 0),
+        (&list(Category::Own), "192.0.2.0/24", spray, 0),
+    ] {
+        assert_eq!(denials(intelligence, trusted, story), expected, "{trusted} {story}");
+    }
 }
 
 #[test]
