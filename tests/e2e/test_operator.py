@@ -120,7 +120,7 @@ def test_alerts_are_listed_shown_closed_and_suppressed(deployment: Deployment) -
     # Within the day, since others close by themselves.
     now = datetime.datetime.now(datetime.UTC)
     start = (now - events.NOON).total_seconds() - 600
-    closed, suppressed = "203.0.113.70", "203.0.113.71"
+    closed, suppressed = "203.0.113.72", "203.0.113.73"
     burst = events.denials(closed, "mallory", 16, start)
     failures = events.failures(suppressed, "alice", 12, start)
     assert deployment.invoke_batch(bodies(burst + failures)) == []
