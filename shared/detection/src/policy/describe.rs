@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Write};
 
 use super::countries::CountryRules;
 use super::glob::Pattern;
-use super::{Announcements, Policy};
+use super::{Announcements, Policy, Response};
 use super::{feeds, operations};
 use crate::detections::{DETECTIONS, Unit};
 use crate::feeds::{Feed, SHIPPED};
@@ -66,7 +66,25 @@ impl Policy {
             let origin = if number == default { String::new() } else { format!(" {default}") };
             writeln!(to, "  {key} = {number} a {each} (default{origin}); more go into a digest")?;
         }
+        self.write_response(to)?;
         self.write_operations(to)
+    }
+
+    fn write_response(&self, to: &mut String) -> fmt::Result {
+        let (own, default) = (&self.response, Response::default());
+        let ids = |it: &Response| it.detections.iter().copied().collect::<Vec<_>>().join(", ");
+        let origin = |is_default, of: String| {
+            if is_default { "default".to_owned() } else { format!("default {of}") }
+        };
+        let of_ids = origin(own.detections == default.detections, ids(&default));
+        let severity = origin(own.severity == default.severity, default.severity.to_string());
+        let hours = origin(own.hours == default.hours, default.hours.to_string());
+        let new = origin(own.new_an_hour == default.new_an_hour, default.new_an_hour.to_string());
+        writeln!(to, "Response, where it is deployed")?;
+        writeln!(to, "  detections = {} ({of_ids}): others deny no address", ids(own))?;
+        writeln!(to, "  severity = {} ({severity}): what is less denies none", own.severity)?;
+        writeln!(to, "  hours = {} ({hours}): how long an address is denied", own.hours)?;
+        writeln!(to, "  new_an_hour = {} ({new}): more wait for a person", own.new_an_hour)
     }
 
     fn write_feeds(&self, to: &mut String) -> fmt::Result {

@@ -1,5 +1,6 @@
 //! What the user wants: thresholds and windows, countries, feeds, lists, trusted networks, critical
-//! assets, privileged operations, suppressions, budgets of announcements.
+//! assets, privileged operations, suppressions, budgets of announcements, what is answered with a
+//! denial.
 //!
 //! One TOML file, every key of which is optional: without any file the defaults are complete. A
 //! file with faults yields all of them at once, each with its line, and what was understood all the
@@ -16,6 +17,7 @@ mod nearest;
 mod networks;
 mod operations;
 mod read;
+mod response;
 mod suppression;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +32,7 @@ pub use self::errors::{Fault, PolicyErrors};
 use self::glob::Pattern;
 use self::networks::TrustedNetworks;
 use self::operations::PrivilegedOperations;
+pub use self::response::Response;
 pub use self::suppression::Suppression;
 use crate::detections::{Detection, Parameter};
 use crate::feeds::Feed;
@@ -52,6 +55,7 @@ pub struct Policy {
     privileged: PrivilegedOperations,
     suppressions: Vec<Suppression>,
     pub(crate) announcements: Announcements,
+    response: Response,
 }
 
 /// A list of addresses that a policy names; the caller reads it.
@@ -82,6 +86,7 @@ impl Default for Policy {
             privileged: PrivilegedOperations::default(),
             suppressions: Vec::default(),
             announcements: Announcements::default(),
+            response: Response::default(),
         }
     }
 }

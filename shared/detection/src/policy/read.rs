@@ -13,7 +13,7 @@ use super::countries::CountryRules;
 use super::errors::PolicyErrors;
 use super::fields::{Fields, Key, Value, shown};
 use super::glob::Pattern;
-use super::{Policy, PolicyList, announcements, feeds, networks, suppression};
+use super::{Policy, PolicyList, announcements, feeds, networks, response, suppression};
 use crate::detections::{DETECTIONS, Detection, Parameter, Unit};
 use crate::intelligence::{Category, CountryCode};
 
@@ -27,7 +27,7 @@ const DAYS_MAX: u32 = 90;
 const LISTS_MAX: usize = 1000;
 const NAME_MAX_CHARS: usize = 64;
 
-const TOP_KEYS: [&str; 9] = [
+const TOP_KEYS: [&str; 10] = [
     "critical_assets",
     "detections",
     "countries",
@@ -37,6 +37,7 @@ const TOP_KEYS: [&str; 9] = [
     "privileged_operations",
     "suppressions",
     "announcements",
+    "response",
 ];
 
 /// Reads a policy file.
@@ -59,6 +60,7 @@ pub(super) fn read(text: &str) -> (Policy, PolicyErrors) {
             "privileged_operations" => privileged_operations(&mut policy, &mut fields, value),
             "suppressions" => suppression::suppressions(&mut policy, &mut fields, value),
             "announcements" => announcements::announcements(&mut policy, &mut fields, value),
+            "response" => response::response(&mut policy, &mut fields, value),
             _ => fields.unknown(key, "the file", &TOP_KEYS),
         }
     }
@@ -115,6 +117,22 @@ fn one_detection(
             unknown(fields, key, &format!("[detections.{}]", detection.id), &known);
         }
     }
+}
+
+/// The detection of a name.
+pub(super) fn detection_id(
+    fields: &mut Fields,
+    span: &Range<usize>,
+    name: &str,
+) -> Option<&'static str> {
+    let found = DETECTIONS.iter().find(|detection| detection.id == name);
+    if found.is_none() {
+        let known: Vec<&str> = DETECTIONS.iter().map(|detection| detection.id).collect();
+        let message =
+            format!("there is no detection {}; there are {}", shown(name), known.join(", "));
+        fields.fault(span, message);
+    }
+    found.map(|detection| detection.id)
 }
 
 fn largest(parameter: &Parameter) -> u32 {

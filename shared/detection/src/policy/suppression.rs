@@ -11,9 +11,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::fields::{Fields, Value, shown};
 use super::glob::Pattern;
-use super::read::{named, short_name, unknown};
+use super::read::{detection_id, named, short_name, unknown};
 use super::{Policy, networks};
-use crate::detections::DETECTIONS;
 use crate::source::LedgerKey;
 use crate::timestamp::Day;
 
@@ -138,7 +137,8 @@ fn suppression(
         // What was meant and not understood must not widen what is suppressed.
         match word {
             "detection" => {
-                detection = of_detection(fields, value);
+                let id = fields.text(word, value);
+                detection = id.and_then(|id| detection_id(fields, &value.span(), id));
                 is_whole &= detection.is_some();
             }
             "source" => {
@@ -183,18 +183,6 @@ fn suppression(
         is_for_critical: critical,
         line: fields.line(span),
     })
-}
-
-fn of_detection(fields: &mut Fields, value: &Value<'_>) -> Option<&'static str> {
-    let id = fields.text("detection", value)?;
-    let found = DETECTIONS.iter().find(|detection| detection.id == id);
-    if found.is_none() {
-        let known: Vec<&str> = DETECTIONS.iter().map(|detection| detection.id).collect();
-        let message =
-            format!("there is no detection {}; there are {}", shown(id), known.join(", "));
-        fields.fault(&value.span(), message);
-    }
-    found.map(|detection| detection.id)
 }
 
 fn network(fields: &mut Fields, value: &Value<'_>) -> Option<IpNet> {

@@ -58,6 +58,7 @@ fn the_example_is_understood_and_shows_everything() {
     assert_eq!(suppression.until.to_string(), "2026-12-31");
     let shown = Policy::default().announcements;
     assert_eq!(policy.announcements, shown, "what is shown is the default");
+    assert_eq!(*policy.response(), Response::default(), "what is shown is the default");
     let line = EXAMPLE.lines().nth(tor.line - 1).unwrap();
     assert_eq!(line, "path = \"lists/tor-exits.csv\"");
 }
@@ -122,7 +123,7 @@ critical_assets = ["prod-*"]
     let expected = "\
 1: `critical_assets` must be a string, not a number
 1: the pattern `*` matches every name
-2: unknown key `watch` in the file; there are critical_assets, detections, countries, feeds, lists, trusted_networks, privileged_operations, suppressions, announcements
+2: unknown key `watch` in the file; there are critical_assets, detections, countries, feeds, lists, trusted_networks, privileged_operations, suppressions, announcements, response
 3: unknown key `login-failure` in [detections]; did you mean `login-failures`?
 6: `window_minutes` must be a whole number from 1 to 43200, not `0`
 7: `slow_window_minutes` must be a whole number from 1 to 43200, not `43201`
@@ -195,7 +196,7 @@ fn a_policy_in_words() {
                 [[trusted_networks]]\nname = \"HQ\"\nnetworks = [\"198.51.100.0/24\"]\n\
                 [feeds.vpn]\nenabled = false\n[feeds.tor-exits]\n\
                 url = \"s3://lists/tor.txt\"\nrefresh_minutes = 90\n\
-                [privileged_operations]\nadd = [\"RunInstances\"]\n";
+                [response]\nhours = 6\n[privileged_operations]\nadd = [\"RunInstances\"]\n";
     let words = Policy::parse(text).unwrap().describe();
     for line in [
         "  login-failures: on (default)",
@@ -209,6 +210,8 @@ fn a_policy_in_words() {
         "  tor-exits: tor, s3://lists/tor.txt, every 90 min",
         "  HQ: 198.51.100.0/24",
         "  prod-*",
+        "  severity = High (default): ",
+        "  hours = 6 (default 24): ",
         "  + RunInstances",
     ] {
         assert!(words.lines().any(|of| of.starts_with(line)), "{line} is not in\n{words}");
