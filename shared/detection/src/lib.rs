@@ -41,3 +41,4 @@ pub mod wide;
 pub mod words;
 
 pub use decide::decide;
+pub use view::worker;

@@ -164,6 +164,13 @@ impl<'a> View<'a> {
     }
 }
 
+/// The principal that an entry shows to be at work here: it succeeded at what its credential alone does
+/// not give, or signed in. A privileged operation shows no work, since it is what thieves do.
+pub fn worker(entry: &Entry, policy: &Policy) -> Option<u64> {
+    let success = success(entry, policy)?;
+    (success.sort != Sort::Privileged).then_some(success.principal)
+}
+
 fn success(entry: &Entry, policy: &Policy) -> Option<Success> {
     let principal = entry.principal()?;
     let (time, sort) = match entry.kind() {

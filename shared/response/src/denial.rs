@@ -62,7 +62,78 @@ pub enum State {
     Failed(String),
 }
 
+/// What a cause makes of what is denied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// It is denied from now on.
+    New(Denial),
+    /// It was denied already, and is for longer, or for one reason more.
+    Extended(Denial),
+    /// It is denied for that already. Nothing changes.
+    Known,
+}
+
+/// In the place of the uid of a cause: that somebody ended it.
+const REMOVED: &str = "removed";
+/// How many causes of a denial are kept.
+const CAUSES_MAX: usize = 32;
+
+/// Asks for a denial until `until`, for a cause of that uid. `known` is the denial of the same network,
+/// if there is one. A cause that is known changes nothing, unless its score rose; nor does it begin
+/// anew what ended.
+pub fn ask(
+    known: Option<&Denial>,
+    network: IpNet,
+    uid: &str,
+    cause: Cause,
+    now: Timestamp,
+    until: Timestamp,
+) -> Asked {
+    if known.and_then(|it| it.causes.get(uid)).is_some_and(|told| told.score >= cause.score) {
+        return Asked::Known;
+    }
+    let (uid, states) = (uid.to_owned(), known.map(|it| it.states.clone()).unwrap_or_default());
+    let Some(before) = known.filter(|it| !it.is_over(now)) else {
+        let causes = BTreeMap::from([(uid, cause)]);
+        return Asked::New(Denial { network, causes, since: now, until, states });
+    };
+    let mut extended = before.clone();
+    extended.causes.insert(uid.clone(), cause);
+    while extended.causes.len() > CAUSES_MAX {
+        let others = extended.causes.iter().filter(|(other, _)| **other != uid);
+        let Some(least) = others.min_by_key(|(_, it)| it.score).map(|(other, _)| other.clone())
+        else {
+            break;
+        };
+        extended.causes.remove(&least);
+    }
+    extended.until = extended.until.max(until);
+    Asked::Extended(extended)
+}
+
 impl Denial {
+    /// Whether it ended: nobody wants it any more, though it may still be somewhere.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.until <= now
+    }
+
+    /// The same, ended now by a person for a reason. It goes from wherever it is.
+    #[must_use]
+    pub fn ended(&self, now: Timestamp, who: &str, why: &str) -> Self {
+        let mut ended = self.clone();
+        ended.until = ended.until.min(now);
+        let by = By::Person(who.to_owned());
+        let cause =
+            Cause { by, title: why.to_owned(), score: 0, severity: Severity::Informational };
+        ended.causes.insert(REMOVED.to_owned(), cause);
+        ended
+    }
+
+    /// Who ended it before its time, and why, where somebody did.
+    pub fn removed(&self) -> Option<&Cause> {
+        self.causes.get(REMOVED)
+    }
+
     /// The highest score of its causes: what has no room goes by it.
     pub fn score(&self) -> u8 {
         self.causes.values().map(|cause| cause.score).max().unwrap_or_default()

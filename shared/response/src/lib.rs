@@ -3,10 +3,18 @@
 //! What is wanted is a set of [`Denial`]s in a [`Store`]; what there is, is what a [`Target`] holds.
 //! Nothing here knows an SDK, a runtime or a clock: the world is behind these two ports.
 
+mod converge;
 mod denial;
+pub mod document;
+pub mod guard;
+mod pack;
+mod plan;
 mod store;
 mod target;
 
-pub use denial::{By, Cause, Denial, State};
+pub use converge::{Converged, converge, rollback};
+pub use denial::{Asked, By, Cause, Denial, State, ask};
+pub use pack::{Dropped, Packed, Wanted, pack};
+pub use plan::{Plan, has_room, plan};
 pub use store::{Change, Claim, Placed, Settings, Store};
 pub use target::{Held, Mode, Room, Target, TargetId, TargetKind, Written};

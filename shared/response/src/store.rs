@@ -50,8 +50,8 @@ pub enum Claim {
 pub struct Change {
     /// When.
     pub time: Timestamp,
-    /// What was done: `denied`, `extended`, `expired`, `removed`, `repaired`, `refused`, `no room`,
-    /// `failed`.
+    /// What was done: `denied`, `extended`, `expired`, `removed`, `repaired`, `foreign` (others
+    /// put something there), `refused`, `no room`, `failed`.
     pub what: &'static str,
     /// The address, where it is about one.
     pub network: Option<IpNet>,

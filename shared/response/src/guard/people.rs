@@ -1,0 +1,244 @@
+//! Who works from an address, and would be cut off.
+//!
+//! Whoever can fail sign-ins through somebody's gateway could have it denied, if failures spoke against
+//! the people behind it; and whoever guesses a password would be safe, if every success spoke for an
+//! address. So a principal protects an address where it succeeded lately, unless the alert itself says
+//! that it got in after failing *there*, and nothing shows it there before. Few can be taken for
+//! guessed at once: where it would be many, the address is a gateway.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use callerwatch_detection::activity::Cloud;
+use callerwatch_detection::detections::DETECTIONS;
+use callerwatch_detection::evidence::{Entry, Kind, keep_distinct, principal_hash};
+use callerwatch_detection::ledger::SourceLedger;
+use callerwatch_detection::plain::plain;
+use callerwatch_detection::policy::Policy;
+use callerwatch_detection::timestamp::{Day, Timestamp};
+use callerwatch_detection::worker;
+use ipnet::IpNet;
+
+use super::{AlertFacts, Asked, Candidate, Facts, Guard, Refusal, Verdict};
+
+/// What counts as lately.
+const LATELY_SECS: i64 = 7 * DAY_SECS;
+const DAY_SECS: i64 = 24 * 3600;
+/// More principals than these were not all guessed from one address.
+const GUESSED_MAX: usize = 3;
+/// Names that are shown; the others are counted.
+const NAMES_MAX: usize = 10;
+const NAME_MAX: usize = 128;
+
+/// The principals that worked or signed in within ledgers lately: those whose names are to be put
+/// into [`Facts::names`].
+pub fn workers(ledgers: &[SourceLedger], policy: &Policy, now: Timestamp) -> BTreeSet<u64> {
+    let since = now.plus_secs(-LATELY_SECS);
+    let entries = ledgers.iter().flat_map(|ledger| &ledger.entries);
+    let lately = entries.filter(|entry| last_instant(entry) >= since);
+    lately.filter_map(|entry| worker(entry, policy)).collect()
+}
+
+/// Of a `Seen` entry the end of its day, since it does not say when in it.
+fn last_instant(entry: &Entry) -> Timestamp {
+    if entry.kind() == Kind::Seen { entry.time().day().end() } else { entry.time() }
+}
+
+pub(super) fn judge(
+    network: IpNet,
+    candidate: &Candidate,
+    facts: &Facts<'_>,
+    verdict: &mut Verdict,
+) {
+    break_glass(facts, verdict);
+    let mut workers = workers(facts.ledgers, facts.policy, facts.now);
+    if let Asked::Alert(alert) = &candidate.asked {
+        let mut guessed = guessed(alert, facts);
+        guessed.retain(|principal| workers.contains(principal));
+        if guessed.len() <= GUESSED_MAX {
+            workers.retain(|principal| !guessed.contains(principal));
+            let names: BTreeSet<String> = guessed.iter().map(|it| name(*it, facts)).collect();
+            if !names.is_empty() {
+                let text =
+                    format!("{} got in after failing there, and protects nothing", list(&names));
+                verdict.notes.push(text);
+            }
+        }
+    }
+    if !workers.is_empty() {
+        let names: BTreeSet<String> = workers.iter().map(|it| name(*it, facts)).collect();
+        let count = workers.len();
+        let principals = if count == 1 { "principal" } else { "principals" };
+        let reason = format!("would have cut off {count} {principals}: {}", list(&names));
+        verdict.refusals.push(Refusal { guard: Guard::Healthy, reason, unless_named: Some(names) });
+    }
+    history(candidate, facts, verdict);
+    if !facts.is_whole {
+        verdict.refusals.push(Refusal {
+            guard: Guard::History,
+            reason: format!(
+                "nobody knows who works from all of {network}: it is too large to be read"
+            ),
+            unless_named: Some(BTreeSet::from([network.to_string()])),
+        });
+    }
+}
+
+/// Without ordinary successes on an earlier day, that none was seen at an address means nothing.
+fn history(candidate: &Candidate, facts: &Facts<'_>, verdict: &mut Verdict) {
+    let mut accounts = BTreeSet::from([facts.account]);
+    if let Asked::Alert(alert) = &candidate.asked {
+        accounts.extend(alert.accounts.iter().map(String::as_str));
+    }
+    let today = facts.now.day();
+    let first = facts.now.plus_secs(-LATELY_SECS).day();
+    let is_known = |days: &BTreeSet<Day>| days.range(first..today).next().is_some();
+    let is_unknown = |account: &&str| !facts.histories.get(*account).is_some_and(is_known);
+    let unknown: BTreeSet<String> =
+        accounts.into_iter().filter(is_unknown).map(|it| plain(it, NAME_MAX)).collect();
+    if !unknown.is_empty() {
+        let reason = format!(
+            "nobody knows who works there: of {} no ordinary call was seen on any of the seven days before today",
+            list(&unknown)
+        );
+        verdict.refusals.push(Refusal {
+            guard: Guard::History,
+            reason,
+            unless_named: Some(unknown),
+        });
+    }
+}
+
+/// Principals that the alert says to have got in after failing there, and that nothing shows there
+/// before.
+fn guessed(alert: &AlertFacts, facts: &Facts<'_>) -> BTreeSet<u64> {
+    let says = |id: &str| alert.detections.iter().any(|it| it == id);
+    let mut by_principal: BTreeMap<u64, Vec<Entry>> = BTreeMap::new();
+    for ledger in facts.ledgers {
+        let mut entries = ledger.entries.clone();
+        keep_distinct(&mut entries);
+        for entry in entries {
+            if let Some(principal) = entry.principal() {
+                by_principal.entry(principal).or_default().push(entry);
+            }
+        }
+    }
+    let burst = usize::try_from(threshold(facts.policy, "error-burst", "denials"));
+    let burst = burst.unwrap_or(usize::MAX);
+    let is_guessed = |own: &Vec<Entry>| {
+        (says("login-after-failures") && signed_in_after_failing(own, facts.policy))
+            || (says("success-after-denials") && denied_before(own, burst, facts.policy))
+            || (says("credential-relocation") && has_left_its_cloud(own, facts.policy))
+    };
+    by_principal.retain(|_, own| is_guessed(own));
+    by_principal.into_keys().collect()
+}
+
+fn threshold(policy: &Policy, id: &str, parameter: &str) -> u32 {
+    let detection = DETECTIONS.iter().find(|detection| detection.id == id);
+    let found = detection.and_then(|detection| {
+        let parameter = detection.parameters.iter().find(|it| it.name == parameter)?;
+        Some(policy.value(detection, parameter))
+    });
+    found.unwrap_or(u32::MAX)
+}
+
+/// Whether it failed to sign in and then did, having shown nothing there before it first failed.
+fn signed_in_after_failing(own: &[Entry], policy: &Policy) -> bool {
+    let signed_in =
+        |entry: &&Entry| matches!(entry.kind(), Kind::LoginSucceeded | Kind::PasswordCorrect);
+    let Some(success) = own.iter().find(signed_in) else { return false };
+    let since = success.time().plus_secs(-DAY_SECS);
+    let is_failure = |entry: &&Entry| entry.kind() == Kind::LoginFailed && entry.time() >= since;
+    let first = own.iter().find(is_failure).filter(|first| first.time() <= success.time());
+    first.is_some_and(|first| !is_shown_before(own, first.time(), policy))
+}
+
+/// Whether it was denied a burst of calls, having shown nothing there on a day before. A credential is
+/// needed to be denied, so nobody else can do that to it.
+fn denied_before(own: &[Entry], burst: usize, policy: &Policy) -> bool {
+    let mut denied = own.iter().filter(|entry| entry.kind() == Kind::Denied);
+    let first = denied.next();
+    // The thief of a key is often not denied the first thing it tries.
+    denied.count() + 1 >= burst
+        && first.is_some_and(|first| !is_shown_before(own, first.time().day().start(), policy))
+}
+
+/// Whether a workload's credentials were used there, and never on a day before.
+fn has_left_its_cloud(own: &[Entry], policy: &Policy) -> bool {
+    let first = own.iter().find(|entry| entry.traits().is_workload());
+    first.is_some_and(|first| !is_shown_before(own, first.time().day().start(), policy))
+}
+
+fn is_shown_before(own: &[Entry], instant: Timestamp, policy: &Policy) -> bool {
+    own.iter().any(|entry| worker(entry, policy).is_some() && last_instant(entry) < instant)
+}
+
+/// Whoever must never be cut off is known by ARN: by fingerprint, where a pattern is one, or else by
+/// what names and samples say.
+fn break_glass(facts: &Facts<'_>, verdict: &mut Verdict) {
+    if facts.break_glass.is_empty() {
+        return;
+    }
+    let exact = facts.break_glass.iter().map(|arn| principal_hash(Cloud::Aws, Some(arn)));
+    let exact: BTreeSet<u64> = exact.flatten().collect();
+    let is_one = |text: &str| facts.break_glass.iter().any(|pattern| is_like(pattern, text));
+    let mut found = BTreeSet::new();
+    for ledger in facts.ledgers {
+        // Anybody can fail as a break-glass principal, and must not be safe for it.
+        let succeeded = ledger.entries.iter().filter(|entry| {
+            entry.kind().is_success() || matches!(entry.kind(), Kind::Seen | Kind::PasswordCorrect)
+        });
+        for principal in succeeded.filter_map(Entry::principal) {
+            let known = facts.names.get(&principal);
+            if exact.contains(&principal) || known.is_some_and(|known| is_one(known)) {
+                found.insert(name(principal, facts));
+            }
+        }
+        let samples = ledger.samples.iter().filter(|sample| sample.kind.is_success());
+        let named = samples.filter_map(|sample| sample.principal()).filter(|it| is_one(it));
+        found.extend(named.map(|it| plain(it, NAME_MAX)));
+    }
+    if !found.is_empty() {
+        let reason = format!("break-glass works from there: {}", list(&found));
+        verdict.refuse(Guard::BreakGlass, reason);
+    }
+}
+
+/// Whether a text matches a pattern in which `*` stands for anything and `?` for one character.
+fn is_like(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    let (mut at, mut place, mut star) = (0, 0, None);
+    while let Some(byte) = text.get(place) {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at + 1, place));
+                at += 1;
+            }
+            Some(it) if *it == b'?' || it.eq_ignore_ascii_case(byte) => {
+                at += 1;
+                place += 1;
+            }
+            _ => {
+                let Some((after, from)) = star else { return false };
+                star = Some((after, from + 1));
+                (at, place) = (after, from + 1);
+            }
+        }
+    }
+    pattern.get(at..).unwrap_or_default().iter().all(|it| *it == b'*')
+}
+
+fn name(principal: u64, facts: &Facts<'_>) -> String {
+    let known = facts.names.get(&principal).map(|known| plain(known, NAME_MAX));
+    known.unwrap_or_else(|| format!("{principal:016x}"))
+}
+
+/// `alice, bob and 3 more`.
+fn list(names: &BTreeSet<String>) -> String {
+    let shown: Vec<&str> = names.iter().take(NAMES_MAX).map(String::as_str).collect();
+    let shown = shown.join(", ");
+    match names.len().saturating_sub(NAMES_MAX) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
