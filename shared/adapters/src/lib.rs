@@ -14,5 +14,6 @@ pub mod objects;
 pub mod oidc;
 pub mod policy;
 pub mod quarantine;
+pub mod response;
 pub mod sns;
 pub mod telemetry;

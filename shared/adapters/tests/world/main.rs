@@ -7,6 +7,7 @@ mod emulator;
 mod feeds;
 #[path = "../../../../tests/ministack.rs"]
 mod ministack;
+mod response;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
