@@ -26,6 +26,11 @@ def egress() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
+def waf() -> dict[str, Any]:
+    return yaml_parse((INFRA / "waf.yaml").read_text())
+
+
+@pytest.fixture(scope="session")
 def emulator():
     with Emulator() as emulator:
         yield emulator
@@ -35,7 +40,7 @@ def emulator():
 def do_nothing(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """Folders of code that is deployed and never run."""
     folder = tmp_path_factory.mktemp("code")
-    for name in ("aws", "gcp", "azure", "digest", "intel"):
+    for name in ("aws", "gcp", "azure", "digest", "intel", "respond"):
         (folder / name).mkdir()
         (folder / name / "bootstrap").write_text("#!/bin/sh\nexit 1\n")
     return folder

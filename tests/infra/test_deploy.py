@@ -86,6 +86,7 @@ def test_deploys(emulator: Emulator, tmp_path: pathlib.Path) -> None:
             {"AzureHubName": "logs", "AzureBootstrapServer": BROKER},
             "AzureHubName needs AzureSecretArn",
         ),
+        ({"RespondMode": "enforce"}, "RespondMode enforce needs DenyGroups or DenyRoles"),
     ],
 )
 def test_refuses_half_a_source(
@@ -111,6 +112,8 @@ def test_refuses_half_a_source(
         GCP,
         AZURE,
         AZURE | GCP | {"AzurePollers": "2"},
+        {"RespondMode": "dry-run"},
+        {"RespondMode": "enforce", "DenyGroups": "people,partners", "DenyRoles": "deployer"},
     ],
 )
 def test_every_way_to_deploy(
@@ -118,12 +121,13 @@ def test_every_way_to_deploy(
 ) -> None:
     account = "555555555555"
     emulator.client("sns", account).create_topic(Name="trail")
+    make_principals(emulator, account)
     parameters = {"TrailBucketName": "logs-of-the-trail"} | parameters
     stack = emulator.deploy("every", parameters=parameters, code=do_nothing, account=account)
     try:
         subscriptions = stack.client("sns").list_subscriptions()["Subscriptions"]
         protocols = sorted(it["Protocol"] for it in subscriptions)
-        if parameters.get("TrailDelivery") == "sns":
+        if parameters.get("TrailDelivery") == "sns" or "RespondMode" in parameters:
             assert protocols == ["sqs"]
         elif "AlertEmail" in parameters:
             assert protocols == ["email", "email", "https"]
@@ -137,8 +141,13 @@ def test_every_way_to_deploy(
             "intel",
             *(["gcp"] if "GcpPushServiceAccount" in parameters else []),
             *(["azure"] if "AzureHubName" in parameters else []),
+            *(["respond"] if "RespondMode" in parameters else []),
         }
         assert ("GcpPushEndpoint" in stack.outputs) == ("gcp" in clouds)
+        if parameters.get("RespondMode") == "enforce":
+            told = stack.client("iam").list_entities_for_policy(PolicyArn=stack.outputs["DenyPolicyArn"])
+            assert {it["GroupName"] for it in told["PolicyGroups"]} == {"people", "partners"}
+            assert {it["RoleName"] for it in told["PolicyRoles"]} == {"deployer"}
         if "azure" in clouds:
             policies = stack.client("iam").list_attached_role_policies(
                 RoleName=stack.resource("AzureFunctionRole")
@@ -146,6 +155,16 @@ def test_every_way_to_deploy(
             assert len(policies["AttachedPolicies"]) == 1
     finally:
         stack.delete()
+
+
+def make_principals(emulator: Emulator, account: str) -> None:
+    """Whom a policy may be attached to."""
+    iam = emulator.client("iam", account)
+    if iam.list_groups()["Groups"]:
+        return
+    for name in ("people", "partners"):
+        iam.create_group(GroupName=name)
+    iam.create_role(RoleName="deployer", AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}')
 
 
 @pytest.fixture

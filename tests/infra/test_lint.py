@@ -11,7 +11,7 @@ import yaml
 from emulator import ROOT
 
 INFRA = ROOT / "infra/aws"
-TEMPLATES = ["template.yaml", "member.yaml", "egress.yaml"]
+TEMPLATES = ["template.yaml", "member.yaml", "egress.yaml", "waf.yaml"]
 
 
 def run(*command: str, home: pathlib.Path, folder: pathlib.Path = INFRA) -> str:
@@ -57,7 +57,8 @@ def test_no_alias(template: str) -> None:
 @pytest.mark.parametrize(
     ("cloud", "what"),
     [
-        *(("aws", f"--file={template}") for template in TEMPLATES),
+        # It has no check for sets of WAF.
+        *(("aws", f"--file={template}") for template in TEMPLATES if template != "waf.yaml"),
         ("gcp", "--directory=."),
         ("azure", "--directory=."),
     ],

@@ -12,6 +12,7 @@ Document = dict[str, Any]
 WHOLE = {
     ("AlertsKey", "Account"): "in the policy of a key, * is that key",
     ("AlertsKey", "Alarms"): "in the policy of a key, * is that key",
+    ("DenyPolicy", "CallerwatchDeny"): "what is denied is denied wholly",
     ("IntelFunctionRole", "OwnAddresses"): "what lists the resources of an account takes none",
 }
 
@@ -261,6 +262,38 @@ MAY_DO = {
         "Announce": ["sns:Publish"],
         "AnnounceEncrypted": ["kms:Decrypt", "kms:GenerateDataKey"],
     },
+    "RespondFunctionRole": {
+        "Log": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Alerts": ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
+        "Facts": ["dynamodb:GetItem"],
+        "Denials": [
+            "dynamodb:ConditionCheckItem",
+            "dynamodb:DeleteItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+        ],
+        "Policy": ["s3:GetObject"],
+        "PolicyThere": ["s3:ListBucket"],
+        "AuditTrail": ["s3:PutObject"],
+        "Announce": ["sns:Publish"],
+        "AnnounceEncrypted": ["kms:Decrypt", "kms:GenerateDataKey"],
+        "DenyPolicy": [
+            "iam:CreatePolicyVersion",
+            "iam:DeletePolicyVersion",
+            "iam:GetPolicy",
+            "iam:GetPolicyVersion",
+            "iam:ListEntitiesForPolicy",
+            "iam:ListPolicyVersions",
+        ],
+        "DenyPolicyAttached": ["iam:AttachGroupPolicy", "iam:AttachRolePolicy"],
+        "OrganizationPolicy": ["organizations:DescribePolicy", "organizations:UpdatePolicy"],
+        "Ipv4Set": ["wafv2:GetIPSet", "wafv2:UpdateIPSet"],
+        "Ipv6Set": ["wafv2:GetIPSet", "wafv2:UpdateIPSet"],
+        "RoleSessions": ["iam:GetRolePolicy", "iam:PutRolePolicy"],
+        "UserKeys": ["iam:ListAccessKeys", "iam:UpdateAccessKey"],
+    },
     "AzureFunctionRole": {
         "Log": ["logs:CreateLogStream", "logs:PutLogEvents"],
         "Hub": ["secretsmanager:GetSecretValue"],
@@ -285,6 +318,7 @@ def test_functions_write_to_their_own_places(template: Template) -> None:
         ("AzureFunctionRole", "Undelivered", "${StateBucket.Arn}/aws/lambda/*"),
         ("AzureFunctionRole", "Hub", "${AzureSecretArn}"),
         ("IntelFunctionRole", "Feeds", "${StateBucket.Arn}/intel/*"),
+        ("RespondFunctionRole", "AuditTrail", "${StateBucket.Arn}/responses/*"),
     ]:
         assert statement(template, name, sid)["Resource"] == {"Fn::Sub": place}
 
@@ -330,9 +364,14 @@ def test_subscribers_get_their_severity_and_above(template: Template) -> None:
         assert template["Mappings"]["From"][severity]["Severities"] == ladder[at:]
     chosen = {"Fn::FindInMap": ["From", {"Ref": "MinimumSeverity"}, "Severities"]}
     subscriptions = of_type(template, "AWS::SNS::Subscription")
-    for name in ("AlertEmailSubscription", "AlertHttpsSubscription"):
-        assert subscriptions[name]["FilterPolicy"] == {"severity": chosen}
-        assert "FilterPolicyScope" not in subscriptions[name]
+    assert subscriptions["AlertHttpsSubscription"]["FilterPolicy"] == {"severity": chosen}
+    # People are told of what was denied, too, which has no severity.
+    denied = {"response": [{"exists": True}]}
+    assert subscriptions["AlertEmailSubscription"]["FilterPolicy"] == {
+        "Fn::If": ["RespondIsOn", {"$or": [{"severity": chosen}, denied]}, {"severity": chosen}]
+    }
+    for subscription in subscriptions.values():
+        assert "FilterPolicyScope" not in subscription
 
 
 # --- Queues
@@ -362,7 +401,7 @@ def test_what_fails_ends_in_the_dead_letter_queue(template: Template) -> None:
 def test_every_rule_may_send(either: Template) -> None:
     rules = set(of_type(either, "AWS::Events::Rule"))
     for name in of_type(either, "AWS::SQS::QueuePolicy"):
-        if name == "UndeliveredAlertsQueuePolicy":
+        if name not in ("IngestQueuePolicy", "DeadLetterQueuePolicy"):
             continue
         allowed = statement(either, name, "Rules")
         sources = [flat(it) for it in allowed["Condition"]["ArnEquals"]["aws:SourceArn"]]
@@ -568,6 +607,126 @@ def test_names_in_other_clouds_have_their_form(
     assert [it for it in bad if pattern.search(it)] == []
 
 
+# --- Denials
+
+
+def test_nothing_is_denied_by_default(template: Template) -> None:
+    mode = template["Parameters"]["RespondMode"]
+    assert (mode["Default"], mode["AllowedValues"]) == ("off", ["off", "dry-run", "enforce"])
+    for name, resource in template["Resources"].items():
+        if name.startswith("Respond") or name == "DenyPolicy":
+            assert resource["Condition"] == "RespondIsOn", name
+    assert template["Parameters"]["RevokeSessions"]["Default"] == "false"
+
+
+def test_the_deny_policy_denies_nobody_yet_and_spares_break_glass(template: Template) -> None:
+    policy = template["Resources"]["DenyPolicy"]["Properties"]
+    (denied,) = policy["PolicyDocument"]["Statement"]
+    assert (denied["Effect"], denied["Action"], denied["Resource"]) == ("Deny", "*", "*")
+    spared = {"aws:PrincipalArn": {"Ref": "BreakGlassArns"}}
+    assert denied["Condition"] == {
+        "IpAddress": {"aws:SourceIp": ["192.0.2.0/32"]},
+        "Bool": {"aws:ViaAWSService": "false"},
+        "ArnNotLike": {"Fn::If": ["HasBreakGlass", spared, {"Ref": "AWS::NoValue"}]},
+    }
+    for key, condition in (("Groups", "HasDenyGroups"), ("Roles", "HasDenyRoles")):
+        assert policy[key]["Fn::If"][:2] == [condition, {"Ref": f"Deny{key}"}]
+
+
+def test_what_is_touched_is_what_is_named(template: Template) -> None:
+    for sid, resource in [
+        ("DenyPolicy", {"Ref": "DenyPolicy"}),
+        ("OrganizationPolicy", {"Ref": "OrganizationPolicyArn"}),
+        ("Ipv4Set", {"Ref": "Ipv4SetArn"}),
+        ("Ipv6Set", {"Ref": "Ipv6SetArn"}),
+        ("RoleSessions", {"Ref": "RevokeRoleArns"}),
+        ("UserKeys", {"Ref": "RevokeUserArns"}),
+    ]:
+        assert statement(template, "RespondFunctionRole", sid)["Resource"] == resource, sid
+    attached = statement(template, "RespondFunctionRole", "DenyPolicyAttached")
+    assert attached["Condition"] == {"ArnEquals": {"iam:PolicyARN": {"Ref": "DenyPolicy"}}}
+    # Of the table, it changes denials alone.
+    changed = statement(template, "RespondFunctionRole", "Denials")["Condition"]
+    assert changed == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["denials", "response"]}}
+    # Nothing unless it is asked for.
+    for name in ("RevokesRoles", "RevokesUsers"):
+        (asked, _) = template["Conditions"][name]["Fn::And"]
+        assert asked == {"Fn::Equals": [{"Ref": "RevokeSessions"}, "true"]}
+
+
+def test_alerts_alone_reach_the_function_that_denies(template: Template) -> None:
+    subscription = of_type(template, "AWS::SNS::Subscription")["RespondSubscription"]
+    # What was denied has neither attribute, or it would be told of itself.
+    assert subscription["FilterPolicy"] == {
+        "severity": ["Medium", "High", "Critical"],
+        "detection": [{"anything-but": ["policy-change", "digest"]}],
+    }
+    dead = {"Fn::GetAtt": ["RespondDeadLetterQueue", "Arn"]}
+    assert subscription["RedrivePolicy"] == {"deadLetterTargetArn": dead}
+    queue = of_type(template, "AWS::SQS::Queue")["RespondQueue"]
+    assert queue["RedrivePolicy"] == {"deadLetterTargetArn": dead, "maxReceiveCount": 5}
+    function = function_of(template, "RespondFunction")
+    assert queue["VisibilityTimeout"] == 6 * function["Timeout"]
+    mapping = function["Events"]["Alerts"]["Properties"]
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    for name in ("RespondQueuePolicy", "RespondDeadLetterQueuePolicy"):
+        allowed = statement(template, name, "Alerts")
+        assert allowed["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Ref": "AlertsTopic"}}}
+
+
+def test_what_is_denied_is_looked_after(template: Template) -> None:
+    function = function_of(template, "RespondFunction")
+    assert function["FunctionName"] == {"Fn::Sub": "${AWS::StackName}-respond"}
+    assert function["CodeUri"] == "../../target/lambda/respond/"
+    assert function["Role"] == {"Fn::GetAtt": ["RespondFunctionRole", "Arn"]}
+    schedule = function["Events"]["Schedule"]
+    assert schedule == {"Type": "Schedule", "Properties": {"Schedule": "rate(5 minutes)"}}
+    log = of_type(template, "AWS::Logs::LogGroup")["RespondFunctionLog"]
+    assert log["LogGroupName"] == {"Fn::Sub": "/aws/lambda/${AWS::StackName}-respond"}
+    assert log["RetentionInDays"] == {"Ref": "LogDays"}
+
+
+def test_sets_of_waf_are_regional_and_empty(waf: Template) -> None:
+    sets = of_type(waf, "AWS::WAFv2::IPSet")
+    versions = {name: it["IPAddressVersion"] for name, it in sets.items()}
+    assert versions == {"Ipv4Set": "IPV4", "Ipv6Set": "IPV6"}
+    for it in sets.values():
+        assert (it["Scope"], it["Addresses"]) == ("REGIONAL", [])
+    assert {"Ipv4SetArn", "Ipv6SetArn"} == waf["Outputs"].keys()
+
+
+@pytest.mark.parametrize(
+    ("parameter", "good", "bad"),
+    [
+        ("DenyGroups", ["", "people", "a+b@c"], ["*", "a/b", "arn:aws:iam::111111111111:group/a"]),
+        ("DenyRoles", ["", "deployer"], ["*", "a b", "a" * 65]),
+        (
+            "BreakGlassArns",
+            ["", "arn:aws:iam::*:role/break-glass", "arn:aws:iam::111111111111:root"],
+            ["*", "arn:aws:iam::*:*", "arn:aws:s3:::bucket"],
+        ),
+        (
+            "OrganizationPolicyArn",
+            ["", "arn:aws:organizations::111111111111:policy/o-abcdefghij/service_control_policy/p-12345678"],
+            ["p-12345678", "arn:aws:organizations::111111111111:policy/*/service_control_policy/p-12345678"],
+        ),
+        (
+            "Ipv4SetArn",
+            ["", f"arn:aws:wafv2:eu-west-1:111111111111:regional/ipset/denied/{'a1b2c3d4-' * 4}"[:-1] + "a"],
+            ["denied", "arn:aws:wafv2:us-east-1:111111111111:global/ipset/denied/" + "a" * 36],
+        ),
+        ("RevokeRoleArns", ["", "arn:aws:iam::111111111111:role/a/b"], ["*", "arn:aws:iam::111111111111:role/*"]),
+        ("RevokeUserArns", ["", "arn:aws:iam::111111111111:user/a"], ["*", "arn:aws:iam::111111111111:user/*"]),
+    ],
+)
+def test_who_may_be_denied_is_named(
+    template: Template, parameter: str, good: list[str], bad: list[str]
+) -> None:
+    pattern = re.compile(template["Parameters"][parameter]["AllowedPattern"])
+    assert [it for it in good if not pattern.search(it)] == []
+    assert [it for it in bad if pattern.search(it)] == []
+
+
 # --- Alarms
 
 
@@ -588,9 +747,11 @@ def test_alarms_tell_somebody(template: Template) -> None:
         ("callerwatch", "OldestFeedAge"),
         ("callerwatch", "FeedsRefused"),
         ("callerwatch", "Digests"),
+        ("callerwatch", "TargetFailures"),
+        ("callerwatch", "Denials"),
     }
     # What is said by nobody may be bad news.
-    silence = ("Events", "OldestFeedAge", "Digests")
+    silence = ("Events", "OldestFeedAge", "Digests", "Denials")
     for name, alarm in alarms.items():
         assert alarm["AlarmActions"] == [{"Ref": "OperationsTopic"}], name
         assert alarm["OKActions"] == [{"Ref": "OperationsTopic"}], name
@@ -606,7 +767,7 @@ def test_all_functions_are_watched_alike(template: Template) -> None:
         (dimension,) = alarm["Dimensions"]
         if dimension["Name"] == "FunctionName":
             function = dimension["Value"]["Ref"]
-            if function in ("IntelFunction", "DigestFunction"):
+            if function not in watched:
                 continue
             watched[function].add(alarm["MetricName"])
             assert template["Resources"][name].get("Condition") == FUNCTIONS[function], name
