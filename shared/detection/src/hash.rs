@@ -37,10 +37,10 @@ pub fn of_parts_ignoring_case(parts: &[&str]) -> u64 {
     let mut folded = [0_u8; 64];
     for part in parts {
         for chunk in part.as_bytes().chunks(folded.len()) {
-            for (to, from) in folded.iter_mut().zip(chunk) {
-                *to = from.to_ascii_lowercase();
-            }
-            hasher.write(folded.get(..chunk.len()).unwrap_or_default());
+            let folded = folded.get_mut(..chunk.len()).unwrap_or_default();
+            folded.copy_from_slice(chunk);
+            folded.make_ascii_lowercase();
+            hasher.write(folded);
         }
         hasher.write_u8(0xff);
     }
