@@ -19,6 +19,12 @@ use crate::{view, wide};
 /// of a source past its horizon.
 const AHEAD_MAX_SECS: i64 = 15 * 60;
 
+/// How many operations an observer remembers the hashes of: the few that most calls are of. A power
+/// of two.
+const OPERATIONS: usize = 1 << 8;
+/// Longer than nearly any real operation; what is longer is not remembered.
+const OPERATION_MAX_BYTES: usize = 64;
+
 /// How many (source, principal, day) an observer remembers to have seen. A power of two.
 const REMEMBERED: usize = 1 << 13;
 
@@ -52,6 +58,8 @@ pub struct Observer {
     /// The same of (source, principal), with the earliest time of a call. Empty until there is a
     /// database that knows where sources are.
     sighted: Vec<(u64, Timestamp)>,
+    /// Operations and their hashes, each in the one place it may be in.
+    operations: Vec<(String, u32)>,
     /// Of this observer alone: what it makes is stored nowhere.
     hasher: RandomState,
 }
@@ -61,6 +69,7 @@ impl Default for Observer {
         Self {
             remembered: vec![0; REMEMBERED],
             sighted: Vec::new(),
+            operations: vec![(String::new(), operation_hash("")); OPERATIONS],
             hasher: RandomState::default(),
         }
     }
@@ -83,7 +92,7 @@ impl Observer {
         {
             return Vec::new();
         }
-        let operation = operation_hash(&activity.operation);
+        let operation = self.operation_hash(&activity.operation);
         let sample = || {
             let resource = activity.resource.as_deref();
             let critical = resource.and_then(|resource| policy.critical_asset(resource));
@@ -111,6 +120,19 @@ impl Observer {
         }
         let key = activity.source.ledger_key();
         key.map(|key| Observation { key, call: None, seen, sighting }).into_iter().collect()
+    }
+
+    /// The hash of an operation, which takes longer to make than to find.
+    fn operation_hash(&mut self, operation: &str) -> u32 {
+        let at = usize::try_from(self.hasher.hash_one(operation)).unwrap_or_default() % OPERATIONS;
+        match self.operations.get_mut(at) {
+            Some((known, hash)) if known == operation => *hash,
+            Some(place) if operation.len() <= OPERATION_MAX_BYTES => {
+                *place = (operation.to_owned(), operation_hash(operation));
+                place.1
+            }
+            _ => operation_hash(operation),
+        }
     }
 
     /// The sighting of a call, unless an earlier one of its principal from there is remembered.
