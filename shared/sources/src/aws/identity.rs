@@ -169,19 +169,19 @@ fn role<'a>(identity: &Identity<'a>, account: &str, region: &str) -> Actor<'a> {
     let assumed = cut_after(&arn, "assumed-role/").unwrap_or_default();
     let issuer = &identity.session_context.session_issuer;
     let issuer_arn = issuer.arn.clone().into_cow();
-    let stated_role = if after_kind(&arn, "role/").is_some() { &arn } else { &issuer_arn };
-    let role_name = match stated_role.rsplit_once('/') {
-        Some((_, name)) => name,
-        None if assumed.is_empty() => issuer.user_name.as_str(),
-        None => assumed.split('/').next().unwrap_or_default(),
+    let is_role = assumed.is_empty() && after_kind(&arn, "role/").is_some();
+    let stated_role = if is_role { &arn } else { &issuer_arn };
+    let (before_name, role_name) = match stated_role.rsplit_once('/') {
+        Some(parts) => parts,
+        None if assumed.is_empty() => ("", issuer.user_name.as_str()),
+        None => ("", assumed.split('/').next().unwrap_or_default()),
     };
-    let session = match assumed.split_once('/') {
-        Some((_, session)) => session,
-        None => identity.principal_id.as_str().split_once(':').map_or("", |(_, session)| session),
-    };
+    let session = behind(&assumed, b'/')
+        .or_else(|| behind(identity.principal_id.as_str(), b':'))
+        .unwrap_or_default();
     let is_person = is_persons_session(identity, role_name, session);
     // IAM leaves the path of a role out of the ARNs of its sessions, so here it is left out always.
-    let has_path = stated_role.matches('/').nth(1).is_some();
+    let has_path = before_name.contains('/');
     let uid = if is_person && !assumed.is_empty() {
         Some(arn.clone())
     } else if role_name.is_empty() {
@@ -279,6 +279,12 @@ fn first_of<const N: usize>(texts: [Option<Cow<'_, str>>; N]) -> Option<Cow<'_, 
 fn after_kind(arn: &str, kind: &str) -> Option<usize> {
     let start = memchr::memchr_iter(b':', arn.as_bytes()).nth(4)? + 1;
     arn.get(start..)?.starts_with(kind).then_some(start + kind.len())
+}
+
+/// What follows the first `separator`, an ASCII character. Names are short, and the search for a
+/// `char` takes longer to start than to end.
+pub(super) fn behind(text: &str, separator: u8) -> Option<&str> {
+    text.get(memchr::memchr(separator, text.as_bytes())? + 1..)
 }
 
 /// What follows the type `kind` in an ARN, borrowed where `arn` is.

@@ -19,7 +19,7 @@ pub(super) fn source<'a>(
     if is_service_name(&address) {
         return Source::Service(address);
     }
-    if by_service || address.trim().is_empty() && is_service_name(&invoked_by) {
+    if by_service || is_service_name(&invoked_by) && address.trim().is_empty() {
         let name = if invoked_by.is_empty() { service.clone() } else { invoked_by };
         return Source::Service(name);
     }

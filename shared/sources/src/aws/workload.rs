@@ -9,6 +9,7 @@
 //! Names of sessions:
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html>.
 
+use super::identity::behind;
 use super::record::Identity;
 
 /// What credentials are issued to that runs in AWS. Clusters of EKS may have nodes elsewhere.
@@ -28,8 +29,8 @@ pub(super) fn is_workload(identity: &Identity<'_>) -> bool {
 /// Whoever assumes a role may choose any name; but Identity Center takes that of the user, and who
 /// says whose the session is, or comes from another provider, is no instance.
 fn is_session_of_instance(identity: &Identity<'_>) -> bool {
-    let (_, session) = identity.principal_id.as_str().split_once(':').unwrap_or_default();
-    let Some(id) = session.strip_prefix("i-") else { return false };
+    let session = behind(identity.principal_id.as_str(), b':');
+    let Some(id) = session.and_then(|session| session.strip_prefix("i-")) else { return false };
     let context = &identity.session_context;
     let web = &context.web_id_federation_data;
     let is_id = matches!(id.len(), 8 | 17)
