@@ -14,6 +14,7 @@ ARCH ?= arm64
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 VENV := target/venv/bin
 PYTHON := target/venv/.done
+PYTEST := $(VENV)/pytest -c tests/pytest.ini $(wildcard tests/infra tests/e2e tests/browser)
 BENCH := cargo bench --package callerwatch-tests --bench
 RELEASED = $(abspath $(TARGET))/release/callerwatch
 PACKAGED := $(CURDIR)/target/lambda/aws/bootstrap
@@ -24,7 +25,7 @@ CHECKOV := target/checkov/.done
 FUNCTIONS := $(notdir $(patsubst %/Cargo.toml,%,$(wildcard functions/*/Cargo.toml)))
 DEV_BOOTSTRAPS := $(FUNCTIONS:%=target/lambda/dev/%/bootstrap)
 
-.PHONY: help run build test check bench fuzz fmt rust picture venv package deploy local dev-bootstrap
+.PHONY: help run build test tested packaged check bench fuzz fmt rust picture venv package deploy local dev-bootstrap
 
 help: ## What there is to do.
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/:/'
@@ -35,12 +36,26 @@ run: rust ## Scan the sample incident, or PATHS=… with ARGS=….
 build: rust ## Build target/release/callerwatch.
 	cargo build --release --package callerwatch
 
-# The tests of the command build it with other features, so what is deployed comes after them.
+# All tests are built before one runs. What is deployed for good takes as long to build as they take
+# to run, so that is done beside them, and the few that read it come last.
 test: rust venv ## All tests, those of a deployment to a local emulator too.
+	cargo test --workspace --all-features --no-run
+	$(MAKE) --no-print-directory dev-bootstrap DEV='--workspace --bins --tests'
+	$(MAKE) --no-print-directory --jobs=2 tested packaged
+	$(PYTEST) -m packaged
+
+# Without make's count of jobs: cargo would wait for its turn.
+tested packaged: export MAKEFLAGS =
+
+tested:
 	MINISTACK='$(CURDIR)/$(VENV)/ministack' cargo test --workspace --all-features
-	$(MAKE) dev-bootstrap DEV='--workspace --bins --tests'
-	$(MAKE) package ARCH=x86_64
-	$(VENV)/pytest -c tests/pytest.ini $(wildcard tests/infra tests/e2e tests/browser)
+	$(PYTEST) -m 'not packaged' --numprocesses=3 --dist=loadfile
+
+# Shown once it has ended, and second to the tests, which wait for things with deadlines.
+packaged:
+	@mkdir -p target/lambda
+	@nice $(VENV)/python infra/aws/package.py --arch x86_64 > target/lambda/package.log 2>&1; \
+		status=$$?; cat target/lambda/package.log; exit $$status
 
 check: rust $(DENY) ## Formatting, lints, documentation, dependencies.
 	cargo fmt --all --check

@@ -1,8 +1,10 @@
 //! The emulator's process, for whatever test needs one: also a module of the adapters' tests.
 
 use std::env;
+use std::fs;
 use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,6 +14,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// An emulator on a port of its own. Ends with its value.
 pub(crate) struct Ministack {
     process: Child,
+    /// What it writes is here, and goes with it.
+    folder: PathBuf,
     pub(crate) port: u16,
 }
 
@@ -33,7 +37,11 @@ impl Ministack {
         };
         let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
         let port = port.expect("a free port").port();
-        let process = Command::new(&program)
+        let folder = env::temp_dir().join(format!("callerwatch-emulator-{port}"));
+        fs::create_dir_all(&folder)
+            .unwrap_or_else(|error| panic!("creating {}: {error}", folder.display()));
+        let process = command(&program)
+            .env("TMPDIR", &folder)
             .env("BIND_HOST", "127.0.0.1")
             .env("IOT_MTLS_ENABLED", "0")
             .env("GATEWAY_PORT", port.to_string())
@@ -42,7 +50,7 @@ impl Ministack {
             .stderr(Stdio::null())
             .spawn()
             .unwrap_or_else(|error| panic!("starting {program}: {error}"));
-        let emulator = Self { process, port };
+        let emulator = Self { process, folder, port };
         let start = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(start.elapsed() < PATIENCE, "the emulator did not start");
@@ -57,6 +65,16 @@ impl Ministack {
     }
 }
 
+/// Runs a program that ends with the thread of its test, on Linux however that ends.
+fn command(program: &str) -> Command {
+    if !cfg!(target_os = "linux") {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", program]);
+    command
+}
+
 fn endpoint(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
@@ -66,5 +84,6 @@ impl Drop for Ministack {
         // It may have ended by itself.
         let _ = self.process.kill();
         let _ = self.process.wait();
+        let _ = fs::remove_dir_all(&self.folder);
     }
 }

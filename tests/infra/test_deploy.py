@@ -49,6 +49,7 @@ def test_refuses_names_that_no_stack_has(tmp_path: pathlib.Path, name: str) -> N
     assert told.stderr.startswith("deploy: ")
 
 
+@pytest.mark.packaged
 def test_deploys(emulator: Emulator, tmp_path: pathlib.Path) -> None:
     account = "333333333333"
     told = deploy(

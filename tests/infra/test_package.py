@@ -20,6 +20,7 @@ GLIBC = (2, 34)
 ZIP_BYTES_MAX = 5_000_000
 MACHINES = {"x86_64": "EM_X86_64", "arm64": "EM_AARCH64"}
 
+pytestmark = pytest.mark.packaged
 
 
 @pytest.fixture(params=MACHINES)
