@@ -36,6 +36,7 @@ def test_refuses_without_a_region(tmp_path: pathlib.Path) -> None:
     assert told.stderr == "deploy: no region: set AWS_REGION, or one in the profile\n"
 
 
+@pytest.mark.packaged
 def test_refuses_without_credentials(tmp_path: pathlib.Path) -> None:
     told = deploy(tmp_path, {"AWS_REGION": "us-east-1"})
     assert told.returncode == 1
