@@ -16,6 +16,7 @@ use callerwatch_detection::intelligence::{Category, Intelligence};
 use callerwatch_detection::ocsf::detection_finding;
 use callerwatch_detection::policy::Policy;
 use callerwatch_detection::source::{LedgerKey, Source};
+use callerwatch_detection::timestamp::Day;
 use callerwatch_sources::{Buffers, Event, Reading, Rejected};
 use callerwatch_tests::{beside_checkout, files_under, scan};
 use serde::Deserialize;
@@ -284,7 +285,7 @@ fn lists_are_loaded_whole_and_answer() {
 #[test]
 fn real_lists_are_believed() {
     let Some(logs) = logs("real lists of addresses") else { return };
-    let judge = Judge::new(&Policy::default());
+    let judge = Judge::new(&Policy::default(), Day::parse("2026-03-02").unwrap());
     for (file, category, _) in LISTS {
         let feed = Feed {
             name: "feed".to_owned(),

@@ -29,7 +29,7 @@ pub(crate) fn run(file: &Path) -> anyhow::Result<u8> {
 }
 
 /// None where the clock of the machine tells no date.
-fn today() -> Option<Day> {
+pub(crate) fn today() -> Option<Day> {
     #[expect(
         clippy::disallowed_methods,
         reason = "whether a date has passed is asked of the clock"

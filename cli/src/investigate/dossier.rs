@@ -8,11 +8,13 @@ use callerwatch_detection::alert::Alert;
 use callerwatch_detection::decide;
 use callerwatch_detection::evidence::{Entry, Kind, keep_distinct};
 use callerwatch_detection::ledger::{Mark, SourceLedger};
+use callerwatch_detection::policy::Policy;
 use callerwatch_detection::sample::Sample;
 use callerwatch_detection::source::LedgerKey;
 use callerwatch_detection::timestamp::{Day, Timestamp};
 
 use super::closeup::Words;
+use crate::check_policy;
 use crate::setup::Setup;
 
 const HOUR_MILLIS: i64 = 3_600_000;
@@ -94,6 +96,12 @@ impl Tally {
 }
 
 impl Dossier {
+    /// The trusted network it is in: on the day of its last call, and today where there is none.
+    pub(super) fn trusted_network<'a>(&self, policy: &'a Policy) -> Option<&'a str> {
+        let day = self.calls.span.map(|(_, last)| last.day()).or_else(check_policy::today)?;
+        policy.trusted_network(self.key.address()?, day)
+    }
+
     /// What a ledger holds, with all calls of its source where logs were read.
     pub(super) fn of(
         key: LedgerKey,

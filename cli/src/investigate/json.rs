@@ -30,7 +30,7 @@ fn object(dossier: &Dossier, setup: &Setup) -> Value {
         "country": intelligence.country(key).map(|it| it.to_string()),
         "autonomous_system": system.map(|it| json!({ "number": it.number, "name": it.name })),
         "lists": hits.iter().map(hit).collect::<Vec<_>>(),
-        "trusted_network": key.address().and_then(|ip| setup.policy.trusted_network(ip)),
+        "trusted_network": dossier.trusted_network(&setup.policy),
         "has_all_calls": dossier.has_all_calls,
         "count_is_at_least": dossier.is_at_least,
         "calls": told(&dossier.calls),

@@ -59,7 +59,7 @@ fn about(out: &mut impl Write, dossier: &Dossier, setup: &Setup) -> io::Result<(
     if matches!(key, LedgerKey::V6Net(_)) {
         field(out, "is", "a /64: one caller holds all of it, so its addresses are one source")?;
     }
-    let trusted = key.address().and_then(|ip| setup.policy.trusted_network(ip));
+    let trusted = dossier.trusted_network(&setup.policy);
     field(
         out,
         "trusted",

@@ -101,7 +101,7 @@ impl Alert {
         let principal = principal_of(view.key, samples);
         let samples = samples_of(view, &selection, samples);
         let members = Members::of(view, &selection, &samples);
-        let trusted = members.trusted_network(view.policy).map(str::to_owned);
+        let trusted = members.trusted_network(view.policy, day).map(str::to_owned);
         let reasons = reasons(view, &findings, &samples, members.all(), trusted.as_deref());
         let score = score::total(&reasons);
         Some(Self {
@@ -132,7 +132,7 @@ impl Alert {
             autonomous_system: view.intelligence.autonomous_system(view.key),
             lists: members.lists(view.intelligence, last),
             trusted_network: trusted,
-            is_own: is_own(view, &members.known),
+            is_own: is_own(view, &members.known, day),
             samples,
             has_success: selection.of(&view.calls).any(is_achievement),
             suppressed: Vec::new(),
@@ -255,10 +255,10 @@ impl Members {
         Self { count: members.len().max(1), known: known.into_iter().collect() }
     }
 
-    /// The trusted network that all of them are in.
-    fn trusted_network<'a>(&self, policy: &'a Policy) -> Option<&'a str> {
-        let mut networks =
-            self.all().iter().map(|it| it.address().and_then(|ip| policy.trusted_network(ip)));
+    /// The network trusted on a day that all of them are in.
+    fn trusted_network<'a>(&self, policy: &'a Policy, day: Day) -> Option<&'a str> {
+        let of = |it: &LedgerKey| it.address().and_then(|ip| policy.trusted_network(ip, day));
+        let mut networks = self.all().iter().map(of);
         let first = networks.next()??;
         networks.all(|it| it == Some(first)).then_some(first)
     }

@@ -121,6 +121,12 @@ mod tests {
                 "network HQ | password-spray | 5 calls, 5 sampled"
             )]
         );
+        let ended = format!("{policy}\nuntil = 2020-01-01");
+        let spray = "1 fail@203.0.113.* a,b,c,d,e every 60s";
+        assert_eq!(
+            told(&Intelligence::default(), &ended, spray),
+            told(&Intelligence::default(), "", spray)
+        );
         let own = b"203.0.113.0/29\n";
         let own = Intelligence::builder().list("egress", Category::Own, own).unwrap().build();
         assert_eq!(

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use crate::intelligence::{Category, Intelligence, parse_prefix};
 use crate::score::Reason;
 use crate::source::LedgerKey;
+use crate::timestamp::Day;
 use crate::view::View;
 
 /// The user's own, or a partner's.
@@ -40,14 +41,15 @@ pub(crate) fn explanation(
 }
 
 /// Whether any of those sources, or any part of the network that the alert is about, is the user's own
-/// or a partner's: whoever denies it cuts them off.
-pub(crate) fn is_own(view: &View<'_>, sources: &[LedgerKey]) -> bool {
+/// or a partner's, on the day of the alert: whoever denies it cuts them off.
+pub(crate) fn is_own(view: &View<'_>, sources: &[LedgerKey], day: Day) -> bool {
     let is_known = |category| matches!(category, Category::Own | Category::Trusted);
     let is_listed = |key: &LedgerKey| view.intelligence.categories(key).any(is_known);
     let network = parse_prefix(&view.key.to_string()).ok();
     let overlaps =
         |trusted: &IpNet| network.is_some_and(|it| it.contains(trusted) || trusted.contains(&it));
-    sources.iter().any(is_listed) || view.policy.trusted_networks().any(|(_, it)| overlaps(&it))
+    let mut trusted = view.policy.trusted_networks().filter(|it| it.holds(day));
+    sources.iter().any(is_listed) || trusted.any(|it| overlaps(&it.network))
 }
 
 fn of_lists(

@@ -126,7 +126,7 @@ pub async fn refresh<S: Store + Sync>(
     }
     let mut answers = ask(feeds, &mut status, &copies, store, fetcher, now, is_forced).await;
 
-    let mut judge = Judge::new(policy).knowing(known);
+    let mut judge = Judge::new(policy, now.day()).knowing(known);
     let mut outcomes = BTreeMap::new();
     // What is a cloud's and the user's own is to be known before anybody is accused.
     let (first, then): (Vec<&Feed>, Vec<&Feed>) = feeds

@@ -13,7 +13,7 @@ use crate::intelligence::{Category, Intelligence};
 use crate::policy::Policy;
 use crate::sample::Sample;
 use crate::source::{LedgerKey, Source};
-use crate::timestamp::Timestamp;
+use crate::timestamp::{Day, Timestamp};
 
 /// A call that may be the first of its principal from an origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,8 @@ impl Sighting {
     ) -> Option<Self> {
         let principal = principal_hash(activity.cloud, activity.actor.uid.as_deref())?;
         let entry = Entry::of_origin(activity, time);
-        let origins = origins(&activity.source, intelligence, policy).into_iter().flatten();
+        let origins =
+            origins(&activity.source, time.day(), intelligence, policy).into_iter().flatten();
         let first = |origin| First { time, uid: entry.uid(), origin };
         let baseline: Baseline = origins.map(first).collect();
         let sample = sample.filter(|_| baseline.begins_with(&entry)).map(|sample| {
@@ -69,11 +70,12 @@ impl Sighting {
 /// Where a source is, in the words of each database there is.
 fn origins(
     source: &Source<'_>,
+    day: Day,
     intelligence: &Intelligence,
     policy: &Policy,
 ) -> [Option<Origin>; 2] {
     let public = match source {
-        Source::Public(ip) if policy.trusted_network(*ip).is_none() => {
+        Source::Public(ip) if policy.trusted_network(*ip, day).is_none() => {
             Some(LedgerKey::of_public(*ip))
         }
         _ => None,

@@ -9,6 +9,7 @@ use crate::intelligence::{Category, Hit, Intelligence};
 use crate::policy::Policy;
 use crate::score::{Reason, Severity};
 use crate::source::{LedgerKey, Subject};
+use crate::timestamp::Day;
 use crate::view::View;
 
 /// Credentials of a workload, used from outside its cloud.
@@ -51,16 +52,21 @@ pub(crate) fn is_relocated(
     intelligence: &Intelligence,
     policy: &Policy,
 ) -> bool {
-    activity.workload && is_outside(activity.cloud, key, intelligence, policy)
+    activity.workload
+        && is_outside(activity.cloud, key, intelligence)
+        && activity.time.is_some_and(|time| !is_trusted(key, time.day(), policy))
 }
 
-/// Whether an address is known to be neither a cloud's nor the user's own.
-fn is_outside(cloud: Cloud, key: &LedgerKey, intelligence: &Intelligence, policy: &Policy) -> bool {
-    let Some(ip) = key.public_address() else { return false };
+/// Whether lists are known to name an address neither as a cloud's nor as the user's own.
+fn is_outside(cloud: Cloud, key: &LedgerKey, intelligence: &Intelligence) -> bool {
     let explains = |it: Hit<'_>| it.category == Category::Own || it.list.cloud == Some(cloud);
-    intelligence.has_ranges_of(cloud)
+    key.public_address().is_some()
+        && intelligence.has_ranges_of(cloud)
         && !intelligence.hits(key).any(explains)
-        && policy.trusted_network(ip).is_none()
+}
+
+fn is_trusted(key: &LedgerKey, day: Day, policy: &Policy) -> bool {
+    key.public_address().is_some_and(|ip| policy.trusted_network(ip, day).is_some())
 }
 
 /// Whether a call shows that its credentials were good: only those of callers who are who they say
@@ -70,11 +76,14 @@ fn is_use(call: &Entry) -> bool {
 }
 
 fn find(view: &View<'_>) -> Vec<Finding> {
-    let is_outside = |cloud: &Cloud| is_outside(*cloud, view.key, view.intelligence, view.policy);
+    let is_outside = |cloud: &Cloud| is_outside(*cloud, view.key, view.intelligence);
     let clouds: Vec<Cloud> = Cloud::ALL.into_iter().filter(is_outside).collect();
     let mut findings: Vec<Finding> = Vec::new();
     let uses = view.calls.iter().enumerate().filter(|(_, call)| is_use(call));
-    for (place, call) in uses.filter(|(_, call)| clouds.contains(&call.cloud())) {
+    let is_elsewhere = |call: &Entry| {
+        clouds.contains(&call.cloud()) && !is_trusted(view.key, call.time().day(), view.policy)
+    };
+    for (place, call) in uses.filter(|(_, call)| is_elsewhere(call)) {
         let base = if call.kind().is_success() {
             Reason::new(Severity::High.points(), "credentials of a workload outside its cloud")
         } else {
@@ -187,6 +196,13 @@ mod tests {
                 "[[trusted_networks]]\nname = \"HQ\"\nnetworks = [\"203.0.113.0/24\"]",
                 "",
             ),
+            // trusted once
+            (
+                lists(ELSEWHERE, ELSEWHERE, Category::Own, ELSEWHERE),
+                "[[trusted_networks]]\nname = \"HQ\"\nnetworks = [\"203.0.113.0/24\"]\n\
+                 until = 2020-01-01",
+                FOUND,
+            ),
             // another cloud, a partner, and whoever it is are outside
             (lists(ELSEWHERE, AROUND, Category::Own, ELSEWHERE), "", FOUND),
             (lists(ELSEWHERE, ELSEWHERE, Category::Trusted, AROUND), "", FOUND),
@@ -247,7 +263,7 @@ mod tests {
             (private, false),
             (LedgerKey::Unrecognized("203.0.113.07".into()), false),
         ] {
-            let found = is_outside(Cloud::Aws, &key, &outside, &Policy::default());
+            let found = is_outside(Cloud::Aws, &key, &outside);
             assert_eq!(found, expected, "{key}");
         }
     }

@@ -15,6 +15,7 @@ use super::{Content, Feed};
 use crate::detections::accuses;
 use crate::intelligence::{Category, DatabaseError, Intelligence, ListFault};
 use crate::policy::Policy;
+use crate::timestamp::Day;
 
 /// Why a copy is refused.
 #[derive(Debug, Error)]
@@ -102,9 +103,10 @@ pub struct Judge {
 }
 
 impl Judge {
-    /// Knows a policy's trusted networks.
-    pub fn new(policy: &Policy) -> Self {
-        let own = policy.trusted_networks().map(|(name, network)| (name.to_owned(), network));
+    /// Knows the networks a policy trusts today.
+    pub fn new(policy: &Policy, today: Day) -> Self {
+        let trusted = policy.trusted_networks().filter(|it| it.holds(today));
+        let own = trusted.map(|it| (it.name.to_owned(), it.network));
         let mut judge =
             Self { own: own.collect(), own_ranges: Ranges::default(), clouds: Ranges::default() };
         judge.own_ranges = Ranges::of(judge.own.iter().map(|(_, network)| *network));
@@ -252,7 +254,7 @@ mod tests {
             .list("cloud", Category::Cloud, b"198.51.0.0/16\n2001:db8::/32\n")
             .and_then(|it| it.list("egress", Category::Own, b"192.0.2.7\n2001:db8:7::1\n"))
             .unwrap();
-        Judge::new(&policy).knowing(&lists.build())
+        Judge::new(&policy, Day::parse("2026-03-02").unwrap()).knowing(&lists.build())
     }
 
     fn told(content: Content, fresh: &[u8], last: Option<&[u8]>) -> String {

@@ -55,7 +55,10 @@ impl Policy {
         write_items(
             to,
             "Trusted networks",
-            trusted.map(|(name, own)| format!("{name}: {}", joined(&own))),
+            trusted.map(|(name, until, own)| {
+                let until = until.map(|until| format!(", until {until}")).unwrap_or_default();
+                format!("{name}: {}{until}", joined(&own))
+            }),
         )?;
         write_items(to, "Critical assets", self.critical.iter().map(Pattern::as_str))?;
         write_items(to, "Suppressions", self.suppressions.iter())?;

@@ -23,13 +23,12 @@ mod suppression;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use ipnet::IpNet;
-
 pub(crate) use self::announcements::Announcements;
 use self::countries::CountryRules;
 pub use self::countries::CountryVerdict;
 pub use self::errors::{Fault, PolicyErrors};
 use self::glob::Pattern;
+pub use self::networks::TrustedNetwork;
 use self::networks::TrustedNetworks;
 use self::operations::PrivilegedOperations;
 pub use self::response::Response;
@@ -37,6 +36,7 @@ pub use self::suppression::Suppression;
 use crate::detections::{Detection, Parameter};
 use crate::feeds::Feed;
 use crate::intelligence::{Category, CountryCode};
+use crate::timestamp::Day;
 
 /// A policy file that shows every key.
 pub const EXAMPLE: &str = include_str!("example.toml");
@@ -140,15 +140,17 @@ impl Policy {
         &self.lists
     }
 
-    /// The name of the most specific trusted network an address lies in. Private addresses may be
-    /// trusted too.
-    pub fn trusted_network(&self, ip: IpAddr) -> Option<&str> {
-        self.trusted.name_of(ip)
+    /// The name of the most specific network trusted on a day that an address lies in. Private
+    /// addresses may be trusted too.
+    pub fn trusted_network(&self, ip: IpAddr, day: Day) -> Option<&str> {
+        self.trusted.name_of(ip, day)
     }
 
-    /// All trusted networks, each with its name.
-    pub fn trusted_networks(&self) -> impl Iterator<Item = (&str, IpNet)> {
-        self.trusted.iter().flat_map(|(name, own)| own.into_iter().map(move |it| (name, it)))
+    /// All trusted networks, those that no longer are among them.
+    pub fn trusted_networks(&self) -> impl Iterator<Item = TrustedNetwork<'_>> {
+        self.trusted.iter().flat_map(|(name, until, own)| {
+            own.into_iter().map(move |network| TrustedNetwork { name, network, until })
+        })
     }
 
     /// The first pattern of critical assets that matches a resource's name.

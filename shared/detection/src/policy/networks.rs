@@ -1,17 +1,37 @@
-//! Networks the user trusts, by name.
+//! Networks the user trusts, by name, each for good or until a day.
 //!
-//! Promises the most specific network around an address. What trust is worth is not known here.
+//! Promises the most specific network around an address that is trusted on a day. What trust is worth is not known here.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use crate::intelligence::parse_prefix;
+use crate::timestamp::Day;
+
+/// A network the user trusts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrustedNetwork<'a> {
+    /// What alerts call it.
+    pub name: &'a str,
+    /// Its addresses.
+    pub network: IpNet,
+    /// The last day on which it is trusted; none where it is for good.
+    pub until: Option<Day>,
+}
+
+impl TrustedNetwork<'_> {
+    /// Whether it is trusted on a day: that of the evidence, so that a scan of old logs says what was
+    /// said then.
+    pub fn holds(&self, day: Day) -> bool {
+        is_trusted(self.until, day)
+    }
+}
 
 /// Networks with names.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TrustedNetworks {
-    names: Vec<String>,
+    names: Vec<(String, Option<Day>)>,
     /// With the place of its name, the longest prefix first.
     networks: Vec<(IpNet, usize)>,
 }
@@ -24,9 +44,14 @@ const V6_LONGEST: u8 = 64;
 
 impl TrustedNetworks {
     /// Adds networks under a name; [`finish`](Self::finish) is to be called after the last.
-    pub(super) fn add(&mut self, name: &str, networks: impl IntoIterator<Item = IpNet>) {
+    pub(super) fn add(
+        &mut self,
+        name: &str,
+        until: Option<Day>,
+        networks: impl IntoIterator<Item = IpNet>,
+    ) {
         let place = self.names.len();
-        self.names.push(name.to_owned());
+        self.names.push((name.to_owned(), until));
         self.networks.extend(networks.into_iter().map(|network| (network, place)));
     }
 
@@ -35,23 +60,32 @@ impl TrustedNetworks {
         self.networks.sort_by_key(|(network, _)| std::cmp::Reverse(network.prefix_len()));
     }
 
-    /// The name of the most specific network an address lies in.
-    pub(super) fn name_of(&self, ip: IpAddr) -> Option<&str> {
+    /// The name of the most specific network trusted on a day that an address lies in.
+    pub(super) fn name_of(&self, ip: IpAddr, day: Day) -> Option<&str> {
         let ip = ip.to_canonical();
-        let (_, place) = self.networks.iter().find(|(network, _)| network.contains(&ip))?;
-        self.names.get(*place).map(String::as_str)
+        let around = self.networks.iter().filter(|(network, _)| network.contains(&ip));
+        let mut trusted = around
+            .filter_map(|(_, place)| self.names.get(*place))
+            .filter(|(_, until)| is_trusted(*until, day));
+        trusted.next().map(|(name, _)| name.as_str())
     }
 
-    /// Each name, in the order they were added, with its networks, the longest prefix first.
-    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (&str, Vec<IpNet>)> {
+    /// Each name and its last day, in the order they were added, with its networks, the longest
+    /// prefix first.
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (&str, Option<Day>, Vec<IpNet>)> {
         let mut own = vec![Vec::new(); self.names.len()];
         for (network, place) in &self.networks {
             if let Some(own) = own.get_mut(*place) {
                 own.push(*network);
             }
         }
-        self.names.iter().map(String::as_str).zip(own)
+        let named = self.names.iter().zip(own);
+        named.map(|((name, until), own)| (name.as_str(), *until, own))
     }
+}
+
+fn is_trusted(until: Option<Day>, day: Day) -> bool {
+    until.is_none_or(|until| day <= until)
 }
 
 /// Reads one network; says why where it is none to be trusted.
@@ -106,8 +140,14 @@ mod tests {
     #[test]
     fn the_most_specific_network_names_an_address() {
         let mut trusted = TrustedNetworks::default();
-        trusted.add("wide", parse("198.51.100.0/24"));
-        trusted.add("narrow", ["198.51.100.8/29", "2001:db8::/48"].iter().flat_map(|n| parse(n)));
+        let day = |text: &str| Day::parse(text).unwrap();
+        trusted.add("wide", None, parse("198.51.100.0/24"));
+        let until = Some(day("2026-03-02"));
+        trusted.add(
+            "narrow",
+            until,
+            ["198.51.100.8/29", "2001:db8::/48"].iter().flat_map(|n| parse(n)),
+        );
         trusted.finish();
         for (ip, expected) in [
             ("198.51.100.7", Some("wide")),
@@ -116,7 +156,13 @@ mod tests {
             ("2001:db8:0:1::", Some("narrow")),
             ("203.0.113.7", None),
         ] {
-            assert_eq!(trusted.name_of(ip.parse().unwrap()), expected, "{ip}");
+            let found = trusted.name_of(ip.parse().unwrap(), day("2026-03-02"));
+            assert_eq!(found, expected, "{ip}");
+        }
+        // What was trusted for a time leaves an address to the wider one.
+        for (ip, expected) in [("198.51.100.8", Some("wide")), ("2001:db8:0:1::", None)] {
+            let found = trusted.name_of(ip.parse().unwrap(), day("2026-03-03"));
+            assert_eq!(found, expected, "{ip}");
         }
     }
 }

@@ -265,7 +265,7 @@ pub(super) fn short_name<'v>(
 fn trusted_networks(policy: &mut Policy, fields: &mut Fields, value: &Value<'_>) {
     let place = "[[trusted_networks]]";
     for (span, table) in fields.sections("trusted_networks", value) {
-        let (mut name, mut networks) = (None, Vec::new());
+        let (mut name, mut networks, mut until) = (None, Vec::new(), Ok(None));
         let mut lacks = vec!["name", "networks"];
         for (key, value) in table {
             let word = key.get_ref().as_ref();
@@ -280,14 +280,16 @@ fn trusted_networks(policy: &mut Policy, fields: &mut Fields, value: &Value<'_>)
                         }
                     }
                 }
-                _ => unknown(fields, key, place, &["name", "networks"]),
+                "until" => until = suppression::day(fields, value).map(Some).ok_or(()),
+                _ => unknown(fields, key, place, &["name", "networks", "until"]),
             }
         }
         for key in lacks {
             fields.missing(&span, place, key);
         }
-        if let Some(name) = name {
-            policy.trusted.add(name, networks);
+        // What was meant to end and was not understood must not be trusted for good.
+        if let (Some(name), Ok(until)) = (name, until) {
+            policy.trusted.add(name, until, networks);
         }
     }
     policy.trusted.finish();

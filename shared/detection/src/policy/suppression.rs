@@ -92,7 +92,8 @@ impl Policy {
         &self.suppressions
     }
 
-    /// What holds and is odd on a day, a line each: suppressions that ended, or end too late.
+    /// What holds and is odd on a day, a line each: suppressions that ended, or end too
+    /// late, and networks that are trusted no more.
     pub fn warnings(&self, today: Day) -> Vec<String> {
         let warning = |it: &Suppression| {
             let Suppression { until, line, .. } = it;
@@ -104,7 +105,12 @@ impl Policy {
                 None
             }
         };
-        self.suppressions.iter().filter_map(warning).collect()
+        let ended = |(name, until, _): (&str, Option<Day>, _)| {
+            let until = until.filter(|until| *until < today)?;
+            Some(format!("the trusted network {name} is trusted no more: it ended with {until}"))
+        };
+        let networks = self.trusted.iter().filter_map(ended);
+        self.suppressions.iter().filter_map(warning).chain(networks).collect()
     }
 }
 
@@ -208,7 +214,7 @@ fn pattern(fields: &mut Fields, what: &str, value: &Value<'_>) -> Option<Pattern
 }
 
 /// A date of TOML, or one in quotes.
-fn day(fields: &mut Fields, value: &Value<'_>) -> Option<Day> {
+pub(super) fn day(fields: &mut Fields, value: &Value<'_>) -> Option<Day> {
     let text = match value.get_ref() {
         DeValue::Datetime(date) => date.to_string(),
         _ => fields.text("until", value)?.to_owned(),
@@ -292,5 +298,17 @@ mod tests {
             ["line 1: this suppression ends in more than a year: all detections in 1 until \
               2027-03-05: a scanner"]
         );
+        let text = "[[trusted_networks]]\nname = \"HQ\"\nnetworks = [\"192.0.2.0/24\"]\n\
+                    until = 2026-03-01\n";
+        let policy = Policy::parse(text).unwrap();
+        assert_eq!(policy.warnings(Day::parse("2026-03-01").unwrap()), [""; 0]);
+        assert_eq!(
+            policy.warnings(Day::parse("2026-03-02").unwrap()),
+            ["the trusted network HQ is trusted no more: it ended with 2026-03-01"]
+        );
+        let faulty = text.replace("2026-03-01", "\"soon\"");
+        let (policy, errors) = Policy::read(&faulty);
+        assert_eq!(errors.iter().map(|it| it.line).collect::<Vec<_>>(), [4]);
+        assert_eq!(policy.trusted_networks().count(), 0);
     }
 }

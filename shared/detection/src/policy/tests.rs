@@ -16,6 +16,10 @@ fn detection(id: &str) -> &'static Detection {
     DETECTIONS.iter().find(|detection| detection.id == id).unwrap()
 }
 
+fn day() -> Day {
+    Day::parse("2026-03-02").unwrap()
+}
+
 #[test]
 fn without_a_file_the_defaults_are_complete() {
     let policy = Policy::parse("").unwrap();
@@ -28,7 +32,7 @@ fn without_a_file_the_defaults_are_complete() {
     }
     assert!(!policy.has_country_rules());
     assert!(policy.lists().is_empty());
-    assert_eq!(policy.trusted_network([198, 51, 100, 7].into()), None);
+    assert_eq!(policy.trusted_network([198, 51, 100, 7].into(), day()), None);
     assert_eq!(policy.critical_asset("prod-db"), None);
     assert!(policy.is_privileged(operation_hash("CreateAccessKey")));
     assert_eq!(policy.describe(), Policy::default().describe());
@@ -47,7 +51,7 @@ fn the_example_is_understood_and_shows_everything() {
     let code = |text: &str| text.parse().unwrap();
     assert_eq!(policy.country_verdict(code("DE")), None);
     assert_eq!(policy.country_verdict(code("KP")), Some(CountryVerdict::NotAllowed));
-    assert_eq!(policy.trusted_network([198, 51, 100, 7].into()), Some("HQ VPN"));
+    assert_eq!(policy.trusted_network([198, 51, 100, 7].into(), day()), Some("HQ VPN"));
     assert_eq!(policy.critical_asset("PROD-db-1"), Some("prod-*"));
     assert!(policy.is_privileged(operation_hash("runinstances")));
     assert!(!policy.is_privileged(operation_hash("PutBucketVersioning")));
@@ -194,7 +198,7 @@ fn a_policy_in_words() {
                 [detections.error-burst]\nenabled = false\n[countries]\ndeny = [\"KP\", \"IR\"]\n\
                 [[lists]]\npath = \"l/bad.txt\"\ncategory = \"custom\"\n\
                 [[trusted_networks]]\nname = \"HQ\"\nnetworks = [\"198.51.100.0/24\"]\n\
-                [feeds.vpn]\nenabled = false\n[feeds.tor-exits]\n\
+                until = 2026-12-31\n[feeds.vpn]\nenabled = false\n[feeds.tor-exits]\n\
                 url = \"s3://lists/tor.txt\"\nrefresh_minutes = 90\n\
                 [response]\nhours = 6\n[privileged_operations]\nadd = [\"RunInstances\"]\n";
     let words = Policy::parse(text).unwrap().describe();
@@ -208,7 +212,7 @@ fn a_policy_in_words() {
         "  vpn: off",
         "  ipsum (default): malicious, https://raw.githubusercontent.com/stamparm/ipsum/",
         "  tor-exits: tor, s3://lists/tor.txt, every 90 min",
-        "  HQ: 198.51.100.0/24",
+        "  HQ: 198.51.100.0/24, until 2026-12-31",
         "  prod-*",
         "  severity = High (default): ",
         "  hours = 6 (default 24): ",
