@@ -7,6 +7,7 @@ mod converge;
 mod denial;
 pub mod document;
 pub mod guard;
+pub mod memory;
 mod pack;
 mod plan;
 mod store;

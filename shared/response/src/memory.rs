@@ -1,0 +1,287 @@
+//! A target and a store in memory: the executable specification of both ports, for tests.
+//!
+//! Both can be told to die at an instruction, as a function may: then what was done before stays done.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use callerwatch_detection::timestamp::Timestamp;
+use ipnet::IpNet;
+use thiserror::Error;
+
+use crate::denial::Denial;
+use crate::store::{Change, Claim, Placed, Settings, Store};
+use crate::target::{Held, Room, Target, TargetId, Written};
+
+/// It was told to die here, or to fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the world failed")]
+pub struct Failed;
+
+/// When to die: after so many more mutating calls, before or after the next is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fuse {
+    left: Option<(usize, bool)>,
+}
+
+impl Fuse {
+    /// After `calls` more, and whether the one that fails is done all the same.
+    pub fn after(calls: usize, is_done: bool) -> Self {
+        Self { left: Some((calls, is_done)) }
+    }
+
+    /// Whether the next call fails, and if so whether it is done.
+    fn burns(&mut self) -> Option<bool> {
+        let (left, is_done) = self.left.as_mut()?;
+        match left.checked_sub(1) {
+            Some(less) => {
+                *left = less;
+                None
+            }
+            None => Some(std::mem::take(is_done)),
+        }
+    }
+}
+
+/// A target in memory.
+#[derive(Debug)]
+pub struct MemoryTarget {
+    id: TargetId,
+    inner: Mutex<Inside>,
+}
+
+#[derive(Debug)]
+struct Inside {
+    networks: BTreeSet<IpNet>,
+    room: Room,
+    flaws: Vec<String>,
+    version: u64,
+    fuse: Fuse,
+    is_down: bool,
+    writes: usize,
+    /// What somebody else puts there between the next reading and writing.
+    meanwhile: Vec<IpNet>,
+}
+
+impl MemoryTarget {
+    /// One that holds nothing.
+    pub fn new(id: TargetId, room: Room) -> Self {
+        let inner = Mutex::new(Inside {
+            networks: BTreeSet::new(),
+            room,
+            flaws: Vec::new(),
+            version: 0,
+            fuse: Fuse::default(),
+            is_down: false,
+            writes: 0,
+            meanwhile: Vec::new(),
+        });
+        Self { id, inner }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inside> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What it holds.
+    pub fn networks(&self) -> BTreeSet<IpNet> {
+        self.inner().networks.clone()
+    }
+
+    /// How often it was written.
+    pub fn writes(&self) -> usize {
+        self.inner().writes
+    }
+
+    /// Somebody else puts something there.
+    pub fn add(&self, network: IpNet) {
+        let mut inner = self.inner();
+        inner.networks.insert(network);
+        inner.version += 1;
+    }
+
+    /// Somebody else takes something out.
+    pub fn take_out(&self, network: &IpNet) {
+        let mut inner = self.inner();
+        inner.networks.remove(network);
+        inner.version += 1;
+    }
+
+    /// Somebody else puts something there between the next reading and the writing after it.
+    pub fn add_meanwhile(&self, network: IpNet) {
+        self.inner().meanwhile.push(network);
+    }
+
+    /// Somebody else changes what else is to be so of it.
+    pub fn spoil(&self, flaw: &str) {
+        let mut inner = self.inner();
+        inner.flaws.push(flaw.to_owned());
+        inner.version += 1;
+    }
+
+    /// Whether it fails whatever is asked of it.
+    pub fn set_down(&self, is_down: bool) {
+        self.inner().is_down = is_down;
+    }
+
+    /// When its writing is to fail.
+    pub fn set_fuse(&self, fuse: Fuse) {
+        self.inner().fuse = fuse;
+    }
+}
+
+impl Target for MemoryTarget {
+    type Error = Failed;
+
+    fn id(&self) -> &TargetId {
+        &self.id
+    }
+
+    async fn read(&self) -> Result<Held, Failed> {
+        let mut inner = self.inner();
+        if inner.is_down {
+            return Err(Failed);
+        }
+        let held = Held {
+            networks: inner.networks.clone(),
+            room: inner.room,
+            flaws: inner.flaws.clone(),
+            version: inner.version.to_string(),
+            rest: String::new(),
+        };
+        for network in std::mem::take(&mut inner.meanwhile) {
+            inner.networks.insert(network);
+            inner.version += 1;
+        }
+        Ok(held)
+    }
+
+    async fn write(&self, held: &Held, networks: &BTreeSet<IpNet>) -> Result<Written, Failed> {
+        let mut inner = self.inner();
+        if inner.is_down {
+            return Err(Failed);
+        }
+        if held.version != inner.version.to_string() {
+            return Ok(Written::Conflict);
+        }
+        let burnt = inner.fuse.burns();
+        if burnt == Some(false) {
+            return Err(Failed);
+        }
+        inner.networks.clone_from(networks);
+        inner.flaws.clear();
+        inner.version += 1;
+        inner.writes += 1;
+        burnt.map_or(Ok(Written::Done), |_| Err(Failed))
+    }
+}
+
+/// A store in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    inner: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    denials: BTreeMap<IpNet, Denial>,
+    placed: BTreeMap<TargetId, Placed>,
+    changes: Vec<Change>,
+    settings: Option<Settings>,
+    lease: Option<(String, Timestamp)>,
+    fuse: Fuse,
+    writes: usize,
+}
+
+impl MemoryStore {
+    fn inner(&self) -> MutexGuard<'_, Kept> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The audit trail.
+    pub fn changes(&self) -> Vec<Change> {
+        self.inner().changes.clone()
+    }
+
+    /// How often it was written, the audit trail and leases too.
+    pub fn writes(&self) -> usize {
+        self.inner().writes
+    }
+
+    /// What the function says it denies by.
+    pub fn set_settings(&self, settings: Settings) {
+        self.inner().settings = Some(settings);
+    }
+
+    /// When its writing is to fail.
+    pub fn set_fuse(&self, fuse: Fuse) {
+        self.inner().fuse = fuse;
+    }
+
+    fn write<R>(&self, change: impl FnOnce(&mut Kept) -> R) -> Result<R, Failed> {
+        let mut inner = self.inner();
+        let burnt = inner.fuse.burns();
+        if burnt == Some(false) {
+            return Err(Failed);
+        }
+        inner.writes += 1;
+        let answer = change(&mut inner);
+        burnt.map_or(Ok(answer), |_| Err(Failed))
+    }
+}
+
+impl Store for MemoryStore {
+    type Error = Failed;
+
+    async fn claim(&self, holder: &str, now: Timestamp, until: Timestamp) -> Result<Claim, Failed> {
+        self.write(|kept| match &kept.lease {
+            Some((other, ends)) if other != holder && *ends > now => Claim::Held,
+            _ => {
+                kept.lease = Some((holder.to_owned(), until));
+                Claim::Granted
+            }
+        })
+    }
+
+    async fn release(&self, holder: &str) -> Result<(), Failed> {
+        self.write(|kept| {
+            if kept.lease.as_ref().is_some_and(|(other, _)| other == holder) {
+                kept.lease = None;
+            }
+        })
+    }
+
+    async fn settings(&self) -> Result<Option<Settings>, Failed> {
+        Ok(self.inner().settings.clone())
+    }
+
+    async fn denials(&self) -> Result<Vec<Denial>, Failed> {
+        Ok(self.inner().denials.values().cloned().collect())
+    }
+
+    async fn keep(&self, denial: &Denial) -> Result<(), Failed> {
+        self.write(|kept| {
+            kept.denials.insert(denial.network, denial.clone());
+        })
+    }
+
+    async fn forget(&self, network: &IpNet) -> Result<(), Failed> {
+        self.write(|kept| {
+            kept.denials.remove(network);
+        })
+    }
+
+    async fn placed(&self, target: &TargetId) -> Result<Placed, Failed> {
+        Ok(self.inner().placed.get(target).cloned().unwrap_or_default())
+    }
+
+    async fn place(&self, target: &TargetId, placed: &Placed) -> Result<(), Failed> {
+        self.write(|kept| {
+            kept.placed.insert(target.clone(), placed.clone());
+        })
+    }
+
+    async fn record(&self, changes: &[Change]) -> Result<(), Failed> {
+        self.write(|kept| kept.changes.extend_from_slice(changes))
+    }
+}
