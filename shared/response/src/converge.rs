@@ -122,6 +122,7 @@ async fn one<T: Target, S: Store>(
     mode: Mode,
 ) -> Result<Result<Plan, String>, S::Error> {
     let placed = store.placed(target.id()).await?;
+    let mut said = placed.clone();
     let mut added = BTreeSet::new();
     for _ in 0..TRIES {
         let held = match target.read().await {
@@ -135,7 +136,7 @@ async fn one<T: Target, S: Store>(
         let written = if mode == Mode::DryRun {
             Written::Done
         } else {
-            match carry_out(target, store, &held, &plan, &placed).await? {
+            match carry_out(target, store, &held, &plan, &mut said).await? {
                 Ok(written) => written,
                 Err(why) => return Ok(Err(why)),
             }
@@ -146,18 +147,21 @@ async fn one<T: Target, S: Store>(
             return Ok(Ok(plan));
         }
     }
+    // None of these writes happened.
+    say(target, store, &placed, &mut said).await?;
     Ok(Err(format!("somebody else changes it without end; tried {TRIES} times")))
 }
 
+/// Writes what was planned. `said` is what was last remembered to be there.
 async fn carry_out<T: Target, S: Store>(
     target: &T,
     store: &S,
     held: &Held,
     plan: &Plan,
-    placed: &Placed,
+    said: &mut Placed,
 ) -> Result<Result<Written, String>, S::Error> {
     if plan.is_due {
-        store.place(target.id(), &plan.before).await?;
+        say(target, store, &plan.before, said).await?;
         match target.write(held, &plan.networks).await {
             Ok(Written::Done) => {}
             Ok(Written::Conflict) => return Ok(Ok(Written::Conflict)),
@@ -165,10 +169,21 @@ async fn carry_out<T: Target, S: Store>(
             Err(error) => return Ok(Err(chain(&error))),
         }
     }
-    if plan.is_due || plan.after != *placed {
-        store.place(target.id(), &plan.after).await?;
-    }
+    say(target, store, &plan.after, said).await?;
     Ok(Ok(Written::Done))
+}
+
+async fn say<T: Target, S: Store>(
+    target: &T,
+    store: &S,
+    placed: &Placed,
+    said: &mut Placed,
+) -> Result<(), S::Error> {
+    if placed != said {
+        store.place(target.id(), placed).await?;
+        said.clone_from(placed);
+    }
+    Ok(())
 }
 
 /// What the denials say of a target from now on.

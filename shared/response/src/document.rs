@@ -5,7 +5,7 @@
 //! list of addresses is none. Reads what others may have written, so sizes are bounded and a single
 //! value stands where a list may. Knows the language of policies and none of who keeps them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
@@ -198,12 +198,12 @@ fn changed(own: &Map<String, Value>, wanted: &Map<String, Value>) -> Vec<String>
 }
 
 /// The parts of a statement by name, its addresses left out, each as the set of values it is.
-fn plain(statement: &Map<String, Value>) -> std::collections::BTreeMap<String, BTreeSet<String>> {
+fn plain(statement: &Map<String, Value>) -> BTreeMap<String, BTreeSet<String>> {
     let texts = |value: &Value| {
         let text = |it: &Value| it.as_str().map_or_else(|| it.to_string(), str::to_owned);
         many(value).iter().map(text).collect::<BTreeSet<String>>()
     };
-    let mut parts = std::collections::BTreeMap::new();
+    let mut parts = BTreeMap::new();
     for (name, value) in statement {
         let conditions = value.as_object().filter(|_| name == "Condition");
         let Some(conditions) = conditions else {
@@ -250,3 +250,6 @@ fn with(mut document: Map<String, Value>, own: Map<String, Value>) -> Value {
     document.insert("Statement".to_owned(), Value::Array(kept));
     Value::Object(document)
 }
+
+#[cfg(test)]
+mod tests;

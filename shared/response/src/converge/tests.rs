@@ -1,1 +1,361 @@
+//! Converging, with everything that can go wrong between two instructions.
 
+use std::collections::BTreeMap;
+
+use callerwatch_detection::score::Severity;
+use pollster::block_on;
+use proptest::prelude::*;
+
+use super::*;
+use crate::denial::{Asked, By, Cause, ask};
+use crate::memory::{Failed, Fuse, MemoryStore, MemoryTarget};
+use crate::target::{Room, TargetKind};
+
+const HOUR: i64 = 3600;
+
+fn at(hours: i64) -> Timestamp {
+    Timestamp::from_millis(1_772_443_500_000).unwrap().plus_secs(hours * HOUR)
+}
+
+fn net(text: &str) -> IpNet {
+    text.parse().unwrap()
+}
+
+fn target(kind: TargetKind, room: usize) -> MemoryTarget {
+    let arn = format!("arn:aws:test::111111111111:{}", kind.as_str());
+    MemoryTarget::new(TargetId { kind, arn }, Room::Prefixes(room))
+}
+
+fn sets() -> [MemoryTarget; 2] {
+    [target(TargetKind::Ipv4Set, 10), target(TargetKind::Policy, 10)]
+}
+
+fn cause(score: u8) -> Cause {
+    let by = By::Alert("password-spray".to_owned());
+    Cause { by, title: "a spray".to_owned(), score, severity: Severity::High }
+}
+
+/// Asks for a denial of an hour count, as the function does.
+fn deny(store: &MemoryStore, network: &str, uid: &str, now: Timestamp, hours: i64) -> bool {
+    let all = block_on(store.denials()).unwrap();
+    let network = net(network);
+    let known = all.iter().find(|it| it.network == network);
+    match ask(known, network, uid, cause(60), now, now.plus_secs(hours * HOUR)) {
+        Asked::New(denial) | Asked::Extended(denial) => {
+            block_on(store.keep(&denial)).unwrap();
+            true
+        }
+        Asked::Known => false,
+    }
+}
+
+fn run(targets: &[MemoryTarget], store: &MemoryStore, now: Timestamp) -> Result<Converged, Failed> {
+    let denials = block_on(store.denials()).unwrap();
+    block_on(converge(targets, store, denials, Mode::Enforce, now))
+}
+
+fn roll_back(targets: &[MemoryTarget], store: &MemoryStore, now: Timestamp) -> Converged {
+    let denials = block_on(store.denials()).unwrap();
+    block_on(rollback(targets, store, &denials, "alice", now)).unwrap()
+}
+
+fn holds(target: &MemoryTarget) -> String {
+    let networks: Vec<String> = target.networks().iter().map(ToString::to_string).collect();
+    networks.join(" ")
+}
+
+fn words(changes: &[Change]) -> Vec<&'static str> {
+    changes.iter().map(|change| change.what).collect()
+}
+
+#[test]
+fn a_repeat_changes_nothing() {
+    let (targets, store) = (sets(), MemoryStore::default());
+    assert!(deny(&store, "203.0.113.7/32", "a", at(0), 24));
+    assert!(deny(&store, "2001:db8:1:2::/64", "b", at(0), 24));
+    let first = run(&targets, &store, at(0)).unwrap();
+    assert_eq!(words(&first.changes), ["denied", "denied", "denied"]);
+    assert_eq!(holds(&targets[0]), "203.0.113.7/32");
+    assert_eq!(holds(&targets[1]), "203.0.113.7/32 2001:db8:1:2::/64");
+    assert_eq!(store.changes(), first.changes);
+    let writes = store.writes();
+    assert!(!deny(&store, "203.0.113.7/32", "a", at(1), 24));
+    let again = run(&targets, &store, at(1)).unwrap();
+    assert_eq!(words(&again.changes), [""; 0]);
+    assert_eq!(again.denials, first.denials);
+    assert_eq!((store.writes(), targets[0].writes(), targets[1].writes()), (writes, 1, 1));
+}
+
+#[test]
+fn a_new_finding_extends_and_time_ends_it() {
+    let (targets, store) = (sets(), MemoryStore::default());
+    deny(&store, "203.0.113.7/32", "a", at(0), 24);
+    run(&targets, &store, at(0)).unwrap();
+    assert!(deny(&store, "203.0.113.7/32", "b", at(10), 24));
+    let extended = run(&targets, &store, at(25)).unwrap();
+    assert_eq!((extended.denials[0].until, extended.denials[0].since), (at(34), at(0)));
+    assert_eq!(holds(&targets[0]), "203.0.113.7/32");
+    let over = run(&targets, &store, at(34)).unwrap();
+    assert_eq!(words(&over.changes), ["removed", "removed", "expired"]);
+    assert_eq!((holds(&targets[0]).as_str(), over.denials.len()), ("", 0));
+    assert_eq!(block_on(store.denials()).unwrap(), []);
+    // What ended is denied anew for another reason.
+    assert!(deny(&store, "203.0.113.7/32", "c", at(40), 24));
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let (targets, store) = (sets(), MemoryStore::default());
+    deny(&store, "203.0.113.7/32", "a", at(0), 24);
+    targets[0].spoil("its statement was changed");
+    let writes = store.writes();
+    let denials = block_on(store.denials()).unwrap();
+    let dry = block_on(converge(&targets, &store, denials, Mode::DryRun, at(0))).unwrap();
+    assert_eq!(words(&dry.changes), ["repaired", "denied", "denied"]);
+    assert_eq!((store.writes(), targets[0].writes(), targets[1].writes()), (writes, 0, 0));
+    assert_eq!(store.changes(), []);
+}
+
+#[test]
+fn what_others_do_meanwhile_stays() {
+    let (targets, store) = (sets(), MemoryStore::default());
+    let set = &targets[..1];
+    deny(&store, "203.0.113.7/32", "a", at(0), 24);
+    deny(&store, "203.0.113.9/32", "b", at(0), 24);
+    // The same address, put there by somebody else between reading and writing, is theirs.
+    set[0].add_meanwhile(net("203.0.113.7/32"));
+    set[0].add_meanwhile(net("198.51.100.0/24"));
+    let out = run(set, &store, at(0)).unwrap();
+    assert_eq!(holds(&set[0]), "198.51.100.0/24 203.0.113.7/32 203.0.113.9/32");
+    assert_eq!(words(&out.changes), ["foreign", "denied"]);
+    assert_eq!(out.denials[0].states[set[0].id()], State::Foreign);
+    set[0].add(net("198.51.100.7/32"));
+    let rolled = roll_back(set, &store, at(1));
+    assert_eq!(words(&rolled.changes), ["foreign", "removed", "removed", "removed"]);
+    assert_eq!(holds(&set[0]), "198.51.100.0/24 198.51.100.7/32 203.0.113.7/32");
+    assert_eq!(block_on(store.denials()).unwrap(), []);
+    assert_eq!(block_on(store.placed(set[0].id())).unwrap().ours, BTreeSet::new());
+}
+
+#[test]
+fn drift_is_told_and_repaired() {
+    let (targets, store) = (sets(), MemoryStore::default());
+    let set = &targets[..1];
+    deny(&store, "203.0.113.7/32", "a", at(0), 24);
+    run(set, &store, at(0)).unwrap();
+    set[0].take_out(&net("203.0.113.7/32"));
+    set[0].add(net("198.51.100.7/32"));
+    set[0].spoil("it is attached to nothing");
+    let out = run(set, &store, at(1)).unwrap();
+    let told: Vec<String> =
+        out.changes.iter().map(|it| format!("{}: {}", it.what, it.why)).collect();
+    assert_eq!(
+        told,
+        [
+            "repaired: somebody had taken out 203.0.113.7/32",
+            "repaired: it is attached to nothing",
+            "foreign: others put there 198.51.100.7/32, which stays",
+        ]
+    );
+    assert_eq!(holds(&set[0]), "198.51.100.7/32 203.0.113.7/32");
+    assert_eq!(words(&run(set, &store, at(2)).unwrap().changes), [""; 0]);
+    // What others take out again that was theirs alone is theirs to take out; what is still wanted
+    // then becomes ours.
+    deny(&store, "198.51.100.7/32", "b", at(2), 24);
+    let foreign = run(set, &store, at(2)).unwrap();
+    assert_eq!(foreign.denials[0].states[set[0].id()], State::Foreign);
+    set[0].take_out(&net("198.51.100.7/32"));
+    assert_eq!(words(&run(set, &store, at(3)).unwrap().changes), ["denied"]);
+    roll_back(set, &store, at(4));
+    assert_eq!(holds(&set[0]), "");
+}
+
+#[test]
+fn a_target_that_fails_leaves_others_and_is_told() {
+    let (targets, store) = (sets(), MemoryStore::default());
+    deny(&store, "203.0.113.7/32", "a", at(0), 24);
+    targets[0].set_down(true);
+    let out = run(&targets, &store, at(0)).unwrap();
+    assert_eq!(words(&out.changes), ["failed", "denied"]);
+    assert_eq!(out.failed, [(targets[0].id().clone(), "the world failed".to_owned())]);
+    let failed = State::Failed("the world failed".to_owned());
+    assert_eq!(out.denials[0].states[targets[0].id()], failed);
+    assert_eq!((holds(&targets[0]).as_str(), holds(&targets[1]).as_str()), ("", "203.0.113.7/32"));
+    // It is told once, and tried again each time.
+    let again = run(&targets, &store, at(1)).unwrap();
+    assert_eq!((words(&again.changes), again.failed.len()), (vec![], 1));
+    targets[0].set_down(false);
+    assert_eq!(words(&run(&targets, &store, at(1)).unwrap().changes), ["denied"]);
+    // While it fails, what ended is not forgotten.
+    targets[0].set_down(true);
+    let over = run(&targets, &store, at(30)).unwrap();
+    assert_eq!((words(&over.changes), over.denials.len()), (vec!["removed"], 1));
+    targets[0].set_down(false);
+    let over = run(&targets, &store, at(31)).unwrap();
+    assert_eq!((words(&over.changes), over.denials.len()), (vec!["removed", "expired"], 0));
+    assert_eq!(holds(&targets[0]), "");
+}
+
+#[test]
+fn what_has_no_room_is_told() {
+    let store = MemoryStore::default();
+    let targets = [target(TargetKind::Ipv4Set, 1)];
+    deny(&store, "203.0.113.7/32", "a", at(0), 24);
+    run(&targets, &store, at(0)).unwrap();
+    let mut worse = cause(90);
+    worse.title = "worse".to_owned();
+    let Asked::New(denial) = ask(None, net("198.51.100.9/32"), "b", worse, at(0), at(24)) else {
+        panic!("not new")
+    };
+    block_on(store.keep(&denial)).unwrap();
+    let out = run(&targets, &store, at(0)).unwrap();
+    let told: Vec<String> =
+        out.changes.iter().map(|it| format!("{} {}", it.what, it.network.unwrap())).collect();
+    assert_eq!(told, ["denied 198.51.100.9/32", "no room 203.0.113.7/32"]);
+    assert_eq!(holds(&targets[0]), "198.51.100.9/32");
+}
+
+/// Dying at any instruction loses nothing, and takes nothing of others.
+#[test]
+fn dying_anywhere_is_made_up_for() {
+    for is_done in [false, true] {
+        for calls in 0..8 {
+            for of_target in [false, true] {
+                let (targets, store) = (sets(), MemoryStore::default());
+                let set = &targets[..1];
+                set[0].add(net("198.51.100.0/24"));
+                deny(&store, "203.0.113.7/32", "a", at(0), 24);
+                run(set, &store, at(0)).unwrap();
+                deny(&store, "203.0.113.8/32", "b", at(1), 24);
+                let fuse = Fuse::after(calls, is_done);
+                if of_target {
+                    set[0].set_fuse(fuse);
+                } else {
+                    store.set_fuse(fuse);
+                }
+                let _ = run(set, &store, at(1));
+                set[0].set_fuse(Fuse::default());
+                store.set_fuse(Fuse::default());
+                set[0].add(net("198.51.100.9/32"));
+                let out = run(set, &store, at(2)).unwrap();
+                let case = format!("after {calls} calls of the target {of_target}, done {is_done}");
+                let states: Vec<&State> =
+                    out.denials.iter().map(|it| &it.states[set[0].id()]).collect();
+                assert_eq!(states, [&State::Denied, &State::Denied], "{case}");
+                let all = "198.51.100.0/24 198.51.100.9/32 203.0.113.7/32 203.0.113.8/32";
+                assert_eq!(holds(&set[0]), all, "{case}");
+                let denied = store.changes();
+                let denied = denied.iter().filter(|it| it.network == Some(net("203.0.113.8/32")));
+                assert!(denied.clone().any(|it| it.what == "denied"), "{case}");
+                roll_back(set, &store, at(3));
+                assert_eq!(holds(&set[0]), "198.51.100.0/24 198.51.100.9/32", "{case}");
+            }
+        }
+    }
+}
+
+/// What may happen next.
+#[derive(Clone, Debug)]
+enum Step {
+    Deny(u8, i64),
+    Later(i64),
+    Converge,
+    Die(usize, bool, bool),
+    Add(u8),
+    AddMeanwhile(u8),
+    TakeOut(u8),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        (0u8..12, 1i64..20).prop_map(|(low, hours)| Step::Deny(low, hours)),
+        (1i64..12).prop_map(Step::Later),
+        Just(Step::Converge),
+        (0usize..6, any::<bool>(), any::<bool>())
+            .prop_map(|(calls, done, of_target)| Step::Die(calls, done, of_target)),
+        (0u8..12).prop_map(Step::Add),
+        (0u8..12).prop_map(Step::AddMeanwhile),
+        (0u8..12).prop_map(Step::TakeOut),
+    ];
+    prop::collection::vec(step, 0..40)
+}
+
+fn address(low: u8) -> IpNet {
+    net(&format!("203.0.113.{low}/32"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Whatever happens in whatever order: once the world works, all that is wanted is denied, as far
+    /// as there is room; after a rollback there is what others put there, all of it and nothing else.
+    #[test]
+    fn in_the_end_all_is_as_wanted(steps in steps(), room in 3usize..14) {
+        let store = MemoryStore::default();
+        let set = [target(TargetKind::Ipv4Set, room)];
+        let (mut now, mut uid) = (0, 0);
+        // What others put there, and whether nothing said then that it was ours. Of what was said to
+        // be ours it may be either.
+        let mut theirs: BTreeMap<IpNet, bool> = BTreeMap::new();
+        let ours = |network: &IpNet| {
+            let placed = block_on(store.placed(set[0].id())).unwrap().ours;
+            placed.iter().any(|it| it.contains(network))
+        };
+        for step in steps {
+            match step {
+                Step::Deny(low, hours) => {
+                    uid += 1;
+                    deny(&store, &address(low).to_string(), &uid.to_string(), at(now), hours);
+                }
+                Step::Later(hours) => now += hours,
+                Step::Converge => {
+                    prop_assert!(run(&set, &store, at(now)).is_ok());
+                }
+                Step::Die(calls, done, of_target) => {
+                    let fuse = Fuse::after(calls, done);
+                    if of_target { set[0].set_fuse(fuse) } else { store.set_fuse(fuse) }
+                    let _ = run(&set, &store, at(now));
+                    set[0].set_fuse(Fuse::default());
+                    store.set_fuse(Fuse::default());
+                }
+                Step::Add(low) => {
+                    let network = address(low);
+                    if !set[0].networks().contains(&network) {
+                        theirs.insert(network, !ours(&network));
+                    }
+                    set[0].add(network);
+                }
+                Step::AddMeanwhile(low) => {
+                    let network = address(low);
+                    if !set[0].networks().contains(&network) {
+                        theirs.insert(network, !ours(&network));
+                    }
+                    set[0].add_meanwhile(network);
+                    prop_assert!(run(&set, &store, at(now)).is_ok());
+                }
+                Step::TakeOut(low) => {
+                    theirs.remove(&address(low));
+                    set[0].take_out(&address(low));
+                }
+            }
+            // Nothing of others is ever missing.
+            let held = set[0].networks();
+            prop_assert!(theirs.iter().all(|(it, certain)| !certain || held.contains(it)));
+        }
+        let out = run(&set, &store, at(now)).unwrap();
+        let held = set[0].networks();
+        for denial in &out.denials {
+            let is_denied = held.iter().any(|it| it.contains(&denial.network));
+            let has_no_room = denial.states[set[0].id()] == State::NoRoom;
+            prop_assert!(is_denied != has_no_room, "{denial:?}");
+        }
+        let wanted = |it: &IpNet| out.denials.iter().any(|denial| it.contains(&denial.network));
+        prop_assert!(held.iter().all(|it| theirs.contains_key(it) || wanted(it)));
+        let again = run(&set, &store, at(now)).unwrap();
+        prop_assert_eq!(again.changes, []);
+        roll_back(&set, &store, at(now));
+        let held = set[0].networks();
+        prop_assert!(held.iter().all(|it| theirs.contains_key(it)));
+        prop_assert!(theirs.iter().all(|(it, certain)| !certain || held.contains(it)));
+    }
+}
