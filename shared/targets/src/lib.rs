@@ -24,8 +24,8 @@
 //! | a policy, attached again | `iam:AttachGroupPolicy`, `iam:AttachRolePolicy`, with the condition `ArnEquals` `iam:PolicyARN` the policy | the groups, the roles |
 //! | an organization's policy | `organizations:DescribePolicy`, `organizations:UpdatePolicy`; in the management account, or delegated to this one | the policy |
 //! | a set | `wafv2:GetIPSet`, `wafv2:UpdateIPSet` | the set |
-//! | a role's sessions | `iam:GetRole`, `iam:GetRolePolicy`, `iam:PutRolePolicy`, `iam:DeleteRolePolicy` | the roles |
-//! | a user's access key | `iam:GetUser`, `iam:ListAccessKeys`, `iam:UpdateAccessKey` | the users |
+//! | a role's sessions | `iam:GetRolePolicy`, `iam:PutRolePolicy`; to restore them `iam:DeleteRolePolicy` | the roles |
+//! | a user's access key | `iam:ListAccessKeys`, `iam:UpdateAccessKey` | the users |
 //!
 //! In dry-run those that read are enough.
 

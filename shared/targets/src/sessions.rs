@@ -1,9 +1,9 @@
 //! Sessions of who succeeded: a role's are revoked that began before a time, and a user's access key
 //! is made inactive.
 //!
-//! Promises to touch nobody but those whom a pattern allows, in the deployment's own account, and none
-//! that is excepted; and that a repeat changes nothing. Asks IAM for the true ARN first, since logs
-//! leave paths out. Must not know who succeeded in what.
+//! Promises to touch nobody but those who are named by ARN, in the deployment's own account, and none
+//! that is excepted; and that a repeat changes nothing. Logs leave the paths of ARNs out, so that names
+//! are compared, of which an account has no two. Must not know who succeeded in what.
 
 use aws_config::SdkConfig;
 use aws_sdk_iam::Client;
@@ -17,14 +17,12 @@ use ipnet::IpNet;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use crate::arn::{Arn, is_like_any};
+use crate::arn::{Arn, is_like};
 use crate::fault::TargetError;
 use crate::succeeded::Principal;
 
 /// The inline policy that revokes a role's sessions. What is called so is ours.
 pub const POLICY_NAME: &str = "callerwatch-revoke-sessions";
-/// Roles below these paths are kept by AWS, who lets nobody change them.
-const OF_AWS: [&str; 2] = ["role/aws-service-role/", "role/aws-reserved/"];
 /// How an access key begins that lasts. Others are of a session.
 const LASTING_KEY: &str = "AKIA";
 const SHOWN_MAX_CHARS: usize = 300;
@@ -34,9 +32,9 @@ const SHOWN_MAX_CHARS: usize = 300;
 pub struct Allowed {
     /// The deployment's own account.
     pub account: String,
-    /// Patterns of the ARNs of roles.
+    /// The ARNs of roles.
     pub roles: Vec<String>,
-    /// Patterns of the ARNs of users.
+    /// The ARNs of users.
     pub users: Vec<String>,
     /// Patterns of the ARNs of principals who are never touched.
     pub break_glass: Vec<String>,
@@ -64,12 +62,6 @@ pub enum Ending {
     Failed(TargetError),
 }
 
-/// What a principal is, by what IAM calls it.
-enum Who {
-    Role(String),
-    User(String),
-}
-
 impl Sessions {
     /// Of whom `allowed` tells.
     pub fn new(config: &SdkConfig, allowed: Allowed) -> Self {
@@ -80,14 +72,15 @@ impl Sessions {
     /// inactive. Of two times the later one stands, so a repeat should come with the same: when the
     /// address was denied first, say. In dry-run it asks, and changes nothing.
     pub async fn end(&self, who: &Principal, before: Timestamp, mode: Mode) -> Ending {
-        let ended = match who_is(&who.uid) {
-            Some((account, _)) if account != self.allowed.account => {
-                Err(refused("it is of another account"))
-            }
-            Some((_, Who::Role(name))) => self.revoke(&who.uid, &name, before, mode).await,
-            Some((_, Who::User(name))) => {
-                self.deactivate(&who.uid, &name, who.credential.as_deref(), mode).await
-            }
+        let ended = match Named::by(&who.uid) {
+            Some(Named { kind: "role", name, .. }) => match self.judge(who, &self.allowed.roles) {
+                Ok(()) => self.revoke(name, before, mode).await,
+                Err(refused) => Err(refused),
+            },
+            Some(Named { name, .. }) => match self.judge(who, &self.allowed.users) {
+                Ok(()) => self.deactivate(name, who.credential.as_deref(), mode).await,
+                Err(refused) => Err(refused),
+            },
             None => Err(refused("it is neither a role nor a user")),
         };
         ended.unwrap_or_else(|ending| ending)
@@ -115,17 +108,7 @@ impl Sessions {
         }
     }
 
-    async fn revoke(
-        &self,
-        uid: &str,
-        name: &str,
-        before: Timestamp,
-        mode: Mode,
-    ) -> Result<Ending, Ending> {
-        let asked = self.iam.get_role().role_name(name).send().await;
-        let told = asked.map_err(|error| failed(format!("reading role {name}"), &error))?;
-        let arn = told.role().map(|role| role.arn()).unwrap_or_default();
-        self.judge(uid, arn, &self.allowed.roles)?;
+    async fn revoke(&self, name: &str, before: Timestamp, mode: Mode) -> Result<Ending, Ending> {
         let time = written(before);
         if self.revoked(name).await?.is_some_and(|revoked| revoked >= time) {
             return Ok(Ending::Already);
@@ -163,7 +146,6 @@ impl Sessions {
 
     async fn deactivate(
         &self,
-        uid: &str,
         name: &str,
         key: Option<&str>,
         mode: Mode,
@@ -172,10 +154,6 @@ impl Sessions {
         if !key.starts_with(LASTING_KEY) {
             return Err(refused("its access key is of a session, and ends by itself"));
         }
-        let asked = self.iam.get_user().user_name(name).send().await;
-        let told = asked.map_err(|error| failed(format!("reading user {name}"), &error))?;
-        let arn = told.user().map(|user| user.arn()).unwrap_or_default();
-        self.judge(uid, arn, &self.allowed.users)?;
         let asked = self.iam.list_access_keys().user_name(name).send().await;
         let told = asked.map_err(|error| failed(format!("listing keys of user {name}"), &error))?;
         let keys = told.access_key_metadata();
@@ -193,18 +171,18 @@ impl Sessions {
         Ok(Ending::Deactivated(key.to_owned()))
     }
 
-    /// Whether who is told of by `uid`, and by `arn` in IAM, may be touched.
-    fn judge(&self, uid: &str, arn: &str, allowed: &[String]) -> Result<(), Ending> {
-        let parts = Arn::parse(arn).filter(|it| it.account == self.allowed.account);
-        let Some(parts) = parts else { return Err(refused("it is of another account")) };
-        if [uid, arn].iter().any(|it| is_like_any(it, &self.allowed.break_glass)) {
+    /// Whether it may be touched.
+    fn judge(&self, who: &Principal, allowed: &[String]) -> Result<(), Ending> {
+        let told = Named::by(&who.uid);
+        if told.is_none_or(|it| it.account != self.allowed.account) {
+            return Err(refused("it is of another account"));
+        }
+        let Some(arn) = allowed.iter().find(|it| Named::by(it) == told) else {
+            return Err(refused("no parameter names it"));
+        };
+        let is_excepted = |pattern: &String| is_like(&who.uid, pattern) || is_like(arn, pattern);
+        if self.allowed.break_glass.iter().any(is_excepted) {
             return Err(refused("it is break-glass"));
-        }
-        if OF_AWS.iter().any(|path| parts.resource.starts_with(path)) {
-            return Err(refused("it is a role that AWS keeps"));
-        }
-        if !is_like_any(arn, allowed) {
-            return Err(refused("no parameter allows it"));
         }
         Ok(())
     }
@@ -242,19 +220,26 @@ impl Ending {
     }
 }
 
-/// The account and the name of a role, also by a session of it, or of a user.
-fn who_is(uid: &str) -> Option<(&str, Who)> {
-    let arn = Arn::parse(uid)?;
-    let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
-    let who = match arn.service {
-        "iam" => arn
-            .of_kind("role")
-            .map(|path| Who::Role(last(path)))
-            .or_else(|| arn.of_kind("user").map(|path| Who::User(last(path))))?,
-        "sts" => Who::Role(arn.of_kind("assumed-role")?.split('/').next()?.to_owned()),
-        _ => return None,
-    };
-    Some((arn.account, who))
+/// A role, by its own ARN or that of a session, or a user: IAM has no two of a kind with one name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Named<'a> {
+    account: &'a str,
+    kind: &'static str,
+    name: &'a str,
+}
+
+impl<'a> Named<'a> {
+    fn by(uid: &'a str) -> Option<Self> {
+        let arn = Arn::parse(uid)?;
+        let of = |kind| arn.of_kind(kind).and_then(|path| path.rsplit('/').next());
+        let session = || arn.of_kind("assumed-role").and_then(|path| path.split('/').next());
+        let (kind, name) = match arn.service {
+            "iam" => of("role").map(|name| ("role", name)).or(of("user").map(|it| ("user", it)))?,
+            "sts" => ("role", session()?),
+            _ => return None,
+        };
+        Some(Self { account: arn.account, kind, name }).filter(|it| !it.name.is_empty())
+    }
 }
 
 fn document(time: &str) -> Value {
