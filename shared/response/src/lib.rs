@@ -10,6 +10,7 @@ pub mod guard;
 pub mod memory;
 mod pack;
 mod plan;
+mod respond;
 mod store;
 mod target;
 
@@ -17,5 +18,6 @@ pub use converge::{Converged, converge, rollback};
 pub use denial::{Asked, By, Cause, Denial, State, ask};
 pub use pack::{Dropped, Packed, Wanted, pack};
 pub use plan::{Plan, has_room, plan};
+pub use respond::{Case, Grounds, Known, Outcome, Responded, is_worth_telling, respond};
 pub use store::{Change, Claim, Placed, Settings, Store};
 pub use target::{Held, Mode, Room, Target, TargetId, TargetKind, Written};

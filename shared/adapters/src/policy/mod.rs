@@ -130,22 +130,7 @@ impl PolicyStore {
     ///
     /// When none is known yet, and the bucket or the table fails.
     pub async fn current(&mut self, now: Timestamp) -> Result<&Loaded, PolicyError> {
-        let loaded = if let Some(loaded) = self.loaded.take() {
-            let candidate = self.look(now).await.unwrap_or_else(|error| {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "cannot look for another policy");
-                None
-            });
-            let newer = candidate.and_then(|candidate| self.judge(candidate, true));
-            if newer.as_ref().is_some_and(|newer| newer.etag != loaded.etag) {
-                self.is_remembered = false;
-            }
-            newer.unwrap_or(loaded)
-        } else {
-            let first = self.first().await?;
-            self.checked = Some(now);
-            first
-        };
+        let loaded = self.renew(now).await?;
         let loaded = self.loaded.insert(loaded);
         if !self.is_remembered {
             match remember(&self.table, loaded, now).await {
@@ -161,6 +146,16 @@ impl PolicyStore {
             }
         }
         Ok(loaded)
+    }
+
+    /// The same, for whoever neither remembers nor announces it. Writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When none is known yet, and the bucket or the table fails.
+    pub async fn seen(&mut self, now: Timestamp) -> Result<&Loaded, PolicyError> {
+        let loaded = self.renew(now).await?;
+        Ok(self.loaded.insert(loaded))
     }
 
     /// What is in force, for whoever reads it once and announces nothing.
@@ -190,6 +185,26 @@ impl PolicyStore {
     /// Takes back a change that could not be announced; it is to be tried again.
     pub fn put_back(&mut self, change: PolicyChange) {
         self.change.get_or_insert(change);
+    }
+
+    /// What is in force from now on. It is out of its place until then.
+    async fn renew(&mut self, now: Timestamp) -> Result<Loaded, PolicyError> {
+        if let Some(loaded) = self.loaded.take() {
+            let candidate = self.look(now).await.unwrap_or_else(|error| {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "cannot look for another policy");
+                None
+            });
+            let newer = candidate.and_then(|candidate| self.judge(candidate, true));
+            if newer.as_ref().is_some_and(|newer| newer.etag != loaded.etag) {
+                self.is_remembered = false;
+            }
+            Ok(newer.unwrap_or(loaded))
+        } else {
+            let first = self.first().await?;
+            self.checked = Some(now);
+            Ok(first)
+        }
     }
 
     /// What there is anew, once it is known; none where nothing changed, or nobody is to look, or
