@@ -109,7 +109,11 @@ impl<'a> Grounds<'a> {
         };
         let trusted = policy
             .trusted_networks()
-            .map(|(name, network)| Trusted { name: name.to_owned(), network, until: None })
+            .map(|it| Trusted {
+                name: it.name.to_owned(),
+                network: it.network,
+                until: it.until.map(Day::end),
+            })
             .collect();
         Self { now, policy, intelligence, account, break_glass, callers: &[], rules, trusted }
     }
