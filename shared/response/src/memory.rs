@@ -285,3 +285,27 @@ impl Store for MemoryStore {
         self.write(|kept| kept.changes.extend_from_slice(changes))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pollster::block_on;
+
+    use super::*;
+
+    #[test]
+    fn one_at_a_time_has_the_claim() {
+        let store = MemoryStore::default();
+        let at = |secs: i64| Timestamp::from_millis(secs * 1000).unwrap();
+        let claim = |who, now, until| block_on(store.claim(who, at(now), at(until))).unwrap();
+        assert_eq!(claim("a", 0, 60), Claim::Granted);
+        assert_eq!(claim("b", 59, 119), Claim::Held);
+        // Who has it may have it for longer, and who has not cannot give it back.
+        assert_eq!(claim("a", 30, 90), Claim::Granted);
+        block_on(store.release("b")).unwrap();
+        assert_eq!(claim("b", 60, 120), Claim::Held);
+        // It ends by itself, and is given back.
+        assert_eq!(claim("b", 90, 150), Claim::Granted);
+        block_on(store.release("b")).unwrap();
+        assert_eq!(claim("c", 91, 151), Claim::Granted);
+    }
+}

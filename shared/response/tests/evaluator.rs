@@ -3,7 +3,7 @@
 
 #![expect(clippy::expect_used, reason = "what a test cannot do without fails it")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -42,10 +42,9 @@ const CALLS: [(&str, Option<&str>, &str, &str); 14] = [
 
 fn request(policy: &Value, organization: bool, call: (&str, Option<&str>, &str)) -> Value {
     let (principal, source, via_service) = call;
-    let mut context = json!({ "aws:ViaAWSService": via_service, "aws:PrincipalArn": principal });
-    if let Some(source) = source {
-        context["aws:SourceIp"] = source.into();
-    }
+    let mut context =
+        BTreeMap::from([("aws:ViaAWSService", via_service), ("aws:PrincipalArn", principal)]);
+    context.extend(source.map(|source| ("aws:SourceIp", source)));
     json!({
         "policy": policy,
         "organization": organization,

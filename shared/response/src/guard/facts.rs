@@ -30,8 +30,8 @@ pub enum Asked {
     Person {
         /// The address or prefix, as it was typed.
         address: String,
-        /// What they named to be cut off: principals, by the names the guards give them or by
-        /// fingerprint, and accounts or networks of which nobody knows who works there.
+        /// What they named to be cut off, each as the guards call it: principals, and accounts or
+        /// networks of which nobody knows who works there.
         cut_off: BTreeSet<String>,
     },
 }
