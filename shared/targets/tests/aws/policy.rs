@@ -1,0 +1,161 @@
+//! A policy of IAM: read, written, attached, kept to five versions, and never written over.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_iam::Client;
+use callerwatch_response::document;
+use callerwatch_response::{Room, Target, TargetKind, Written};
+use callerwatch_targets::AnyTarget;
+
+use crate::{World, networks, told};
+
+const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"Service":"ec2.amazonaws.com"}}]}"#;
+const GROUP: &str = "arn:aws:iam::111111111111:group/people";
+const ROLE: &str = "arn:aws:iam::111111111111:role/app/web";
+
+/// A policy as the stack makes it, and who it is for.
+async fn policy(world: &World) -> (Client, String) {
+    let iam = Client::new(&world.others);
+    iam.create_group().group_name("people").send().await.expect("a group");
+    let role = iam.create_role().role_name("web").path("/app/");
+    role.assume_role_policy_document(TRUST).send().await.expect("a role");
+    let text = document::write("", &BTreeSet::new(), &[]).expect("a document");
+    let made = iam.create_policy().policy_name("deny").policy_document(text);
+    let made = made.send().await.expect("a policy");
+    let arn = made.policy().and_then(|it| it.arn()).expect("its ARN").to_owned();
+    (iam, arn)
+}
+
+/// Each version by its name, the default one marked.
+async fn versions(iam: &Client, arn: &str) -> Vec<String> {
+    let told = iam.list_policy_versions().policy_arn(arn).send().await.expect("versions");
+    let versions = told.versions().iter();
+    let name = |it: &aws_sdk_iam::types::PolicyVersion| {
+        let mark = if it.is_default_version() { "*" } else { "" };
+        format!("{}{mark}", it.version_id().expect("a name"))
+    };
+    let mut names: Vec<String> = versions.map(name).collect();
+    names.sort();
+    names
+}
+
+async fn others_write(iam: &Client, arn: &str, text: &str) {
+    let made = iam.create_policy_version().policy_arn(arn).policy_document(text);
+    made.set_as_default(true).send().await.expect("a version");
+}
+
+async fn put(target: &AnyTarget, texts: &[&str]) -> Written {
+    let held = target.read().await.expect("read");
+    target.write(&held, &networks(texts)).await.expect("written")
+}
+
+#[tokio::test]
+async fn a_policy_is_read_and_written() {
+    let Some(world) = World::start().await else { return };
+    let (iam, arn) = policy(&world).await;
+    let target = world.open(TargetKind::Policy, &arn, &[GROUP, ROLE]);
+
+    let held = target.read().await.expect("read");
+    assert_eq!(world.wire.changes(), [""; 0]);
+    assert_eq!((held.networks.len(), held.version.as_str()), (0, "v1"));
+    let Room::Characters(room) = held.room else { panic!("{:?}", held.room) };
+    assert!((5_000..6_144).contains(&room), "{room}");
+    let [changed, group, role] = &held.flaws[..] else { panic!("{:?}", held.flaws) };
+    assert!(changed.starts_with("its statement was changed: ArnNotLike"), "{changed}");
+    assert_eq!(
+        [group, role],
+        ["it is not attached to group people", "it is not attached to role web"]
+    );
+
+    let ours = networks(&["203.0.113.7/32", "2001:db8:7::/64"]);
+    assert_eq!(target.write(&held, &ours).await.expect("written"), Written::Done);
+    let changes = ["CreatePolicyVersion", "AttachGroupPolicy", "AttachRolePolicy"];
+    assert_eq!(world.wire.changes(), changes);
+    let held = target.read().await.expect("read");
+    assert_eq!((held.networks.clone(), &held.flaws[..]), (ours.clone(), &[][..]));
+
+    // What is there already is not written once more.
+    assert_eq!(target.write(&held, &ours).await.expect("written"), Written::Done);
+    assert_eq!(world.wire.changes(), [""; 0]);
+    // What was detached is attached, and no version spent on it.
+    iam.detach_role_policy().role_name("web").policy_arn(&arn).send().await.expect("detached");
+    let held = target.read().await.expect("read");
+    assert_eq!(held.flaws, ["it is not attached to role web"]);
+    assert_eq!(target.write(&held, &ours).await.expect("written"), Written::Done);
+    assert_eq!(world.wire.changes(), ["AttachRolePolicy"]);
+    assert_eq!(versions(&iam, &arn).await, ["v1", "v2*"]);
+}
+
+#[tokio::test]
+async fn what_others_wrote_is_kept() {
+    let Some(world) = World::start().await else { return };
+    let (iam, arn) = policy(&world).await;
+    let target = world.open(TargetKind::Policy, &arn, &[]);
+    assert_eq!(put(&target, &["203.0.113.7/32"]).await, Written::Done);
+    let stale = target.read().await.expect("read");
+
+    // A statement and an address of others, written by hand: on several lines, and in a list of one.
+    let theirs = stale.rest.replace("\"203.0.113.7\"", "\"203.0.113.7\", \"198.51.100.0/24\"");
+    let statement = r#"{"Sid":"Theirs","Effect":"Deny","Action":"s3:*","Resource":"*"},"#;
+    let theirs = theirs.replace("\"Statement\":[", &format!("\"Statement\": [\n  {statement}\n"));
+    others_write(&iam, &arn, &theirs).await;
+    world.wire.calls();
+    let wanted = networks(&["203.0.113.7/32", "203.0.113.8/32"]);
+    assert_eq!(target.write(&stale, &wanted).await.expect("asked"), Written::Conflict);
+    assert_eq!(world.wire.changes(), [""; 0]);
+
+    let held = target.read().await.expect("read");
+    assert_eq!(held.networks, networks(&["203.0.113.7/32", "198.51.100.0/24"]));
+    assert_eq!(put(&target, &["203.0.113.8/32", "198.51.100.0/24"]).await, Written::Done);
+    let held = target.read().await.expect("read");
+    assert!(held.rest.contains("\"Theirs\""), "{}", held.rest);
+    assert_eq!(held.networks, networks(&["203.0.113.8/32", "198.51.100.0/24"]));
+
+    // Another version is made the default one.
+    let back = iam.set_default_policy_version().policy_arn(&arn).version_id("v1");
+    back.send().await.expect("back");
+    assert_eq!(target.write(&held, &wanted).await.expect("asked"), Written::Conflict);
+
+    // What is no policy is not written over.
+    others_write(&iam, &arn, r#"{"Version":"2012-10-17","Statement":[]}"#).await;
+    assert!(target.read().await.expect("read").networks.is_empty());
+}
+
+#[tokio::test]
+async fn five_versions_are_kept_and_one_in_the_end() {
+    let Some(world) = World::start().await else { return };
+    let (iam, arn) = policy(&world).await;
+    let target = world.open(TargetKind::Policy, &arn, &[]);
+    for last in 1..=9 {
+        assert_eq!(put(&target, &[&format!("203.0.113.{last}/32")]).await, Written::Done);
+    }
+    assert_eq!(versions(&iam, &arn).await, ["v10*", "v6", "v7", "v8", "v9"]);
+    assert_eq!(put(&target, &[]).await, Written::Done);
+    assert_eq!(versions(&iam, &arn).await, ["v11*"]);
+    // What others put there stays, and keeps nobody from deleting the policy.
+    assert_eq!(put(&target, &["198.51.100.0/24"]).await, Written::Done);
+    target.retire().await.expect("retired");
+    assert_eq!(versions(&iam, &arn).await, ["v12*"]);
+    iam.delete_policy().policy_arn(&arn).send().await.expect("deleted");
+    let error = target.read().await.expect_err("it is gone");
+    told(&error, &format!("reading policy {arn}: NoSuchEntity: "));
+}
+
+#[tokio::test]
+async fn throttling_is_borne_or_told() {
+    let Some(world) = World::start().await else { return };
+    let (iam, arn) = policy(&world).await;
+    let target = world.open(TargetKind::Policy, &arn, &[]);
+    world.wire.refuse("CreatePolicyVersion", "Throttling");
+    world.wire.refuse("GetPolicy", "Throttling");
+    assert_eq!(put(&target, &["203.0.113.7/32"]).await, Written::Done);
+    assert_eq!(world.wire.changes(), ["CreatePolicyVersion"; 2]);
+    assert_eq!(versions(&iam, &arn).await, ["v1", "v2*"]);
+    for _ in 0..3 {
+        world.wire.refuse("CreatePolicyVersion", "Throttling");
+    }
+    let held = target.read().await.expect("read");
+    let error = target.write(&held, &networks(&["203.0.113.8/32"])).await.expect_err("throttled");
+    told(&error, &format!("writing a version of policy {arn}: Throttling: said so. x"));
+    assert_eq!(target.read().await.expect("read").networks, networks(&["203.0.113.7/32"]));
+}
