@@ -231,23 +231,22 @@ impl Entry {
     }
 
     fn new(fields: &Fields) -> Self {
-        let mut bytes = [0; Self::BYTES];
-        let time = fields.time.millis().to_be_bytes();
-        let parts: [&[u8]; 9] = [
-            &[Form::Source as u8],
-            time.get(2..).unwrap_or_default(),
-            &[fields.kind as u8],
-            &[cloud_byte(fields.cloud)],
-            &[fields.traits.0],
-            &fields.uid.to_be_bytes(),
-            &fields.principal.to_be_bytes(),
-            &fields.operation.to_be_bytes(),
-            &fields.service.to_be_bytes(),
+        let time = fields.time.millis().cast_unsigned() & 0xffff_ffff_ffff;
+        let (form, kind) = (Form::Source as u8, fields.kind as u8);
+        let (cloud, traits) = (cloud_byte(fields.cloud), fields.traits.0);
+        let (uid, principal) = (fields.uid, fields.principal);
+        let (operation, service) = (u64::from(fields.operation), u64::from(fields.service));
+        let words = [
+            u64::from(form) << 56 | time << 8 | u64::from(kind),
+            u64::from(cloud) << 56 | u64::from(traits) << 48 | uid >> 16,
+            uid << 48 | principal >> 16,
+            principal << 48 | operation << 16 | service,
         ];
-        for (to, from) in bytes.iter_mut().zip(parts.into_iter().flatten()) {
-            *to = *from;
+        let mut entry = Self([0; Self::BYTES]);
+        for (to, word) in entry.0.as_chunks_mut().0.iter_mut().zip(words) {
+            *to = word.to_be_bytes();
         }
-        Self(bytes)
+        entry
     }
 
     /// Reads a stored entry; none where its length, version or content is not one of ours.
