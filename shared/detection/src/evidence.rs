@@ -5,6 +5,7 @@
 //! it to a set changes nothing.
 
 mod form;
+mod order;
 
 use std::fmt;
 
@@ -182,7 +183,7 @@ pub fn keep_distinct(entries: &mut Vec<Entry>) {
 /// | 18..26 | hash of the principal, 0 for none; of a principal's ledger the member |
 /// | 26..30 | hash of the operation |
 /// | 30..32 | hash of the service; of a network's ledger the member |
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Entry([u8; Entry::BYTES]);
 
 impl Entry {
