@@ -132,7 +132,12 @@ pub fn read(
     let mut text_bytes: u64 = 0;
     loop {
         let filled = buffers.fill(input);
-        let text = buffers.text();
+        let text = if let Some(text) = buffers.text() {
+            text
+        } else {
+            buffers.mend();
+            buffers.text().unwrap_or_default()
+        };
         let is_last = filled.is_ok() && buffers.is_last();
         let mut done = 0;
         if is_last && text_bytes == 0 {

@@ -66,18 +66,38 @@ impl Buffers {
     /// what came before it.
     pub(super) fn fill(&mut self, input: &mut dyn Read) -> Result<(), ReadError> {
         self.bytes.copy_within(self.start..self.end, 0);
-        self.valid -= self.start;
         self.end -= self.start;
         self.start = 0;
         let filled = self.read_until_full(input);
-        self.validate();
+        self.valid = self.end;
         filled
     }
 
-    /// The text of the window.
-    pub(super) fn text(&self) -> &str {
-        let bytes = self.bytes.get(self.start..self.valid).unwrap_or_default();
-        simdutf8::basic::from_utf8(bytes).unwrap_or_default()
+    /// The text of the window; none where it is no UTF-8, and has to be mended first.
+    pub(super) fn text(&self) -> Option<&str> {
+        simdutf8::basic::from_utf8(self.bytes.get(self.start..self.valid)?).ok()
+    }
+
+    /// Replaces what is no UTF-8 by question marks, byte by byte, so that nothing moves.
+    pub(super) fn mend(&mut self) {
+        self.valid = self.start;
+        while let Some(new) = self.bytes.get_mut(self.valid..self.end) {
+            let Err(error) = simdutf8::compat::from_utf8(new) else {
+                self.valid = self.end;
+                break;
+            };
+            let good = error.valid_up_to();
+            let bad = match error.error_len() {
+                Some(len) => len,
+                None if self.is_last => new.len() - good,
+                None => {
+                    self.valid += good;
+                    break;
+                }
+            };
+            new.iter_mut().skip(good).take(bad).for_each(|byte| *byte = b'?');
+            self.valid += good + bad;
+        }
     }
 
     /// Whether the input ends with this window.
@@ -144,27 +164,6 @@ impl Buffers {
         }
         result
     }
-
-    /// Replaces what is no UTF-8 by question marks, byte by byte, so that nothing moves.
-    fn validate(&mut self) {
-        while let Some(new) = self.bytes.get_mut(self.valid..self.end) {
-            let Err(error) = simdutf8::compat::from_utf8(new) else {
-                self.valid = self.end;
-                break;
-            };
-            let good = error.valid_up_to();
-            let bad = match error.error_len() {
-                Some(len) => len,
-                None if self.is_last => new.len() - good,
-                None => {
-                    self.valid += good;
-                    break;
-                }
-            };
-            new.iter_mut().skip(good).take(bad).for_each(|byte| *byte = b'?');
-            self.valid += good + bad;
-        }
-    }
 }
 
 /// Text has no NULs, and is UTF-8 for the most part. UTF-16 is taken for binary too.
@@ -172,7 +171,7 @@ fn is_binary(sample: &[u8]) -> bool {
     if sample.contains(&0) {
         return true;
     }
-    if std::str::from_utf8(sample).is_ok() {
+    if simdutf8::basic::from_utf8(sample).is_ok() {
         return false;
     }
     let invalid: usize = sample.utf8_chunks().map(|chunk| chunk.invalid().len()).sum();
