@@ -4,12 +4,16 @@
 //! should be counts as missing. Only text that is no JSON at all is an error. So one odd field
 //! never costs a record, and one record never its neighbours.
 
+mod first;
+
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
+
+pub(crate) use first::First;
 
 /// A value that can be empty, and be cut loose from the text it was read from.
 pub(crate) trait Lenient: Default {

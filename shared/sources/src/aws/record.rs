@@ -3,7 +3,7 @@
 //! Promises that any JSON value reads as a record, if an empty one. Knows no meaning of a field:
 //! that is for the modules beside it.
 
-use crate::lenient::{List, Present, Text, lenient};
+use crate::lenient::{First, Present, Text, lenient};
 
 lenient! {
     /// A `CloudTrail` record, or one of the documents that lie beside them.
@@ -27,7 +27,7 @@ lenient! {
         shared_event_id: Text<'a> = "sharedEventID",
         addendum: Addendum<'a> = "addendum",
         read_only: Text<'a> = "readOnly",
-        resources: List<Resource<'a>> = "resources",
+        resources: First<Resource<'a>> = "resources",
         event_type: Text<'a> = "eventType",
         recipient_account_id: Text<'a> = "recipientAccountId",
         vpc_endpoint_id: Text<'a> = "vpcEndpointId",

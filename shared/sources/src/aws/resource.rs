@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::record::Resource;
-use crate::lenient::{List, Text};
+use crate::lenient::{First, Text};
 
 /// The longest resource kept; longer ones are written to fill memory, not to name something.
 const MAX_BYTES: usize = 1024;
@@ -11,15 +11,12 @@ const MAX_BYTES: usize = 1024;
 /// The resource of a call: an ARN that `CloudTrail` lists, else the likeliest request parameter, else
 /// what a denial names in its message.
 pub(super) fn resource<'a>(
-    listed: List<Resource<'a>>,
+    listed: First<Resource<'a>>,
     parameter: Text<'a>,
     error_message: &Cow<'a, str>,
 ) -> Option<Cow<'a, str>> {
-    listed
-        .0
-        .into_iter()
-        .find_map(|resource| resource.arn.into_option())
-        .or_else(|| parameter.into_option())
+    let arn = listed.0.arn.into_option();
+    arn.or_else(|| parameter.into_option())
         .or_else(|| in_denial(error_message))
         .filter(|resource| resource.len() <= MAX_BYTES)
 }
