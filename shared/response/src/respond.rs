@@ -196,13 +196,13 @@ pub async fn respond<T: Target, S: Store>(
 fn one(case: &Case, grounds: &Grounds<'_>, denials: &[Denial]) -> (Outcome, Option<Denial>) {
     let asked = network_of_key(&case.alert.key).ok().map(|network| {
         let known = denials.iter().find(|denial| denial.network == network);
-        let cause = Cause {
+        let reason = Cause {
             by: By::Alert(case.alert.detections.first().cloned().unwrap_or_default()),
             title: case.title.clone(),
             score: case.score,
             severity: case.alert.severity,
         };
-        (network, ask(known, network, &case.alert.uid, cause, grounds.now, grounds.until()))
+        (network, ask(known, network, &case.alert.uid, reason, grounds.now, grounds.until()))
     });
     if let Some((network, denial::Asked::Known)) = asked {
         return (Outcome::Known(network), None);

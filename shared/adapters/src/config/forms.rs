@@ -39,6 +39,33 @@ pub fn role(text: &str) -> Option<Name> {
     is_name.then(|| Name(text.to_owned()))
 }
 
+/// Whether it is the ARN of a resource of a service whose name begins like that, and no pattern.
+pub(super) fn is_arn(text: &str, of_service: &str, begins: &str) -> bool {
+    text.len() <= 1024
+        && text.chars().all(|c| c.is_ascii_graphic() && !"*?,".contains(c))
+        && resource(text, of_service)
+            .and_then(|(_, name)| name.strip_prefix(begins))
+            .is_some_and(|name| !name.is_empty())
+}
+
+/// Whether it is an ARN of principals, in which `*` stands for any characters; not of all there are.
+pub(super) fn is_pattern_of_principal(text: &str) -> bool {
+    let mut parts = text.splitn(6, ':');
+    let mut next = || parts.next().unwrap_or_default();
+    let (arn, partition, service, region) = (next(), next(), next(), next());
+    let (account, name) = (next(), next());
+    let is_account =
+        account == "*" || account.len() == 12 && account.chars().all(|c| c.is_ascii_digit());
+    let is_kind = name == "root"
+        || ["user/", "role/", "assumed-role/"].iter().any(|kind| name.starts_with(kind));
+    text.len() <= 1024
+        && text.chars().all(|c| c.is_ascii_graphic() && c != ',')
+        && (arn == "arn" && partition.starts_with("aws") && region.is_empty())
+        && matches!(service, "iam" | "sts")
+        && is_account
+        && is_kind
+}
+
 /// The region and the name of a resource, of the ARN of one of a service.
 fn resource<'a>(text: &'a str, of_service: &str) -> Option<(&'a str, &'a str)> {
     let mut parts = text.splitn(6, ':');

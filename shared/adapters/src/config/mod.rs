@@ -6,6 +6,7 @@
 mod egress;
 mod forms;
 mod push;
+mod respond;
 
 use std::fmt;
 
@@ -15,6 +16,7 @@ pub use self::egress::EgressConfig;
 pub use self::forms::{Days, Name, role};
 use self::forms::{bucket, days, key, level, table, topic};
 pub use self::push::PushConfig;
+pub use self::respond::RespondConfig;
 use crate::objects::OBJECT_MAX_BYTES;
 
 /// What a function is told.

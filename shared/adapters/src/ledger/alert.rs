@@ -125,9 +125,12 @@ impl DynamoLedger {
     }
 }
 
+/// How the names of leases begin.
+pub(super) const LEASE: &str = "lease_";
+
 /// Where it is said until when somebody has the right to tell.
 fn lease(mark: Mark) -> String {
-    format!("lease_{}", mark.severity.id())
+    format!("{LEASE}{}", mark.severity.id())
 }
 
 /// What is kept of an alert whenever anything is.

@@ -13,7 +13,6 @@ mod due;
 #[cfg(feature = "operator")]
 mod erase;
 mod item;
-#[cfg(feature = "operator")]
 mod stored;
 
 use std::collections::{BTreeSet, HashMap};
@@ -36,8 +35,9 @@ use callerwatch_detection::timestamp::Timestamp;
 pub use self::due::{DigestError, Digests};
 #[cfg(feature = "operator")]
 pub use self::erase::{EraseError, Erased, erase};
-#[cfg(feature = "operator")]
-pub use self::stored::{ByHand, Listed, State, StoredAlert, StoredAlerts, StoredError, Wanted};
+pub use self::stored::{
+    ByHand, Listed, Looked, State, StoredAlert, StoredAlerts, StoredError, Wanted,
+};
 use crate::clock;
 
 /// An item may have 400 KB; one near that is slow and costs as much as hundreds.

@@ -12,7 +12,7 @@ use callerwatch_detection::score::Severity;
 use callerwatch_detection::timestamp::{Day, Timestamp};
 
 use super::Item;
-use super::alert::{is_done, number};
+use super::alert::{LEASE, is_done, number};
 use super::due::number_of;
 
 /// How far back is looked.
@@ -80,6 +80,17 @@ pub struct StoredAlert {
     pub closed: Option<Timestamp>,
     /// All of it, as an OCSF Detection Finding; empty in a list.
     pub finding: String,
+}
+
+/// What was found of an alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Looked {
+    /// It is told, and this is it.
+    Alert(Box<StoredAlert>),
+    /// It is being told just now: what it will be is not kept yet.
+    Early,
+    /// There is none.
+    Unknown,
 }
 
 /// Whether an alert is open.
@@ -162,7 +173,12 @@ pub struct StoredAlerts {
 impl StoredAlerts {
     /// Of a table.
     pub fn new(config: &SdkConfig, table: impl Into<String>) -> Self {
-        Self { client: Client::new(config), table: table.into() }
+        Self::of(Client::new(config), table)
+    }
+
+    /// The same by a client that there is.
+    pub fn of(client: Client, table: impl Into<String>) -> Self {
+        Self { client, table: table.into() }
     }
 
     /// Those that are wanted.
@@ -207,6 +223,27 @@ impl StoredAlerts {
     ///
     /// When the table cannot be read, or has no such alert.
     pub async fn find(&self, uid: &str, now: Timestamp) -> Result<StoredAlert, StoredError> {
+        let item = self.item(uid).await?;
+        let found = item.and_then(|item| stored(&item, now));
+        found.ok_or_else(|| StoredError::Unknown { table: self.table.clone(), uid: uid.to_owned() })
+    }
+
+    /// The same for whoever was told of it, and may be earlier than what is kept of it.
+    ///
+    /// # Errors
+    ///
+    /// When the table cannot be read.
+    pub async fn look(&self, uid: &str, now: Timestamp) -> Result<Looked, StoredError> {
+        let Some(item) = self.item(uid).await? else { return Ok(Looked::Unknown) };
+        let is_lease = |name: &String| name.starts_with(LEASE);
+        let mut leases = item.keys().filter(|name| is_lease(name));
+        if leases.any(|name| number_of(&item, name).is_some_and(|it| it > now.millis())) {
+            return Ok(Looked::Early);
+        }
+        Ok(stored(&item, now).map_or(Looked::Unknown, |alert| Looked::Alert(Box::new(alert))))
+    }
+
+    async fn item(&self, uid: &str) -> Result<Option<Item>, StoredError> {
         let answer = self
             .client
             .get_item()
@@ -217,8 +254,7 @@ impl StoredAlerts {
             .send()
             .await
             .map_err(|error| self.error("reading an alert", error))?;
-        let found = answer.item().and_then(|item| stored(item, now));
-        found.ok_or_else(|| StoredError::Unknown { table: self.table.clone(), uid: uid.to_owned() })
+        Ok(answer.item)
     }
 
     /// Says what a person decided of an alert. It ends when the alert is told again.

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem};
@@ -232,7 +233,7 @@ impl Store for DynamoStore {
             Err(error)
                 if error
                     .as_service_error()
-                    .is_some_and(|it| it.is_conditional_check_failed_exception()) =>
+                    .is_some_and(DeleteItemError::is_conditional_check_failed_exception) =>
             {
                 Ok(())
             }

@@ -12,6 +12,7 @@ mod email;
 mod escape;
 pub mod message;
 mod notice;
+mod response;
 mod sms;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aws_sdk_sns::Client;
 use callerwatch_detection::digest::Digest;
 use callerwatch_detection::sink::{AlertSink, Announcement};
+use callerwatch_response::{Change, Mode};
 
 use self::message::Message;
 
@@ -86,6 +88,20 @@ impl SnsSink {
         text: &str,
     ) -> Result<(), SinkError> {
         let message = notice::notice(detection, title, text);
+        let mut answers = self.publish_to(&self.topic_arn, vec![message]).await;
+        answers.pop().unwrap_or(Ok(()))
+    }
+
+    /// Publishes what a run changed, or would have in a dry run; nothing where that is nothing.
+    ///
+    /// # Errors
+    ///
+    /// When SNS does not take it.
+    pub async fn publish_response(&self, changes: &[Change], mode: Mode) -> Result<(), SinkError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let message = response::message(changes, mode);
         let mut answers = self.publish_to(&self.topic_arn, vec![message]).await;
         answers.pop().unwrap_or(Ok(()))
     }
