@@ -23,6 +23,7 @@ mod explanation;
 pub mod feeds;
 pub mod finding;
 pub mod hash;
+pub mod history;
 pub mod intelligence;
 pub mod ledger;
 pub mod observe;

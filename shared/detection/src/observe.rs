@@ -8,6 +8,7 @@ use crate::activity::{ApiActivity, Outcome};
 use crate::baseline::Sighting;
 use crate::detections::{is_accused, is_relocated};
 use crate::evidence::{Entry, is_stranger, operation_hash, principal_hash};
+use crate::history::AccountDay;
 use crate::intelligence::Intelligence;
 use crate::policy::Policy;
 use crate::sample::Sample;
@@ -46,14 +47,17 @@ pub struct Observation {
     /// For any call that succeeded: from where its principal called, where this may be the first
     /// time.
     pub sighting: Option<Sighting>,
+    /// For an ordinary call that succeeded: that its account had one that day, where this may be the
+    /// first sign of it.
+    pub account_day: Option<AccountDay>,
 }
 
 /// Tells evidence from ordinary calls, and remembers who was seen where lately, so that an ordinary
 /// call of the same principal at the same address costs nothing more that day.
 #[derive(Debug)]
 pub struct Observer {
-    /// Hashes of (source, principal, day), each in the one place it may be in. Forgetting one makes
-    /// the same evidence be written again, which changes nothing.
+    /// Hashes of (source, principal, day) and of (account, day), each in the one place it may be in.
+    /// Forgetting one makes the same be written again, which changes nothing.
     remembered: Vec<u64>,
     /// The same of (source, principal), with the earliest time of a call. Empty until there is a
     /// database that knows where sources are.
@@ -106,7 +110,8 @@ impl Observer {
                 wide::observations(activity, &key, entry, &sample).collect();
             observations.extend(self.signed_in(activity, &key, time.day()));
             let call = Some((entry, sample));
-            observations.insert(0, Observation { key, call, seen: None, sighting });
+            observations
+                .insert(0, Observation { key, call, seen: None, sighting, account_day: None });
             return observations;
         }
         if activity.outcome != Outcome::Success || is_stranger(activity.actor.kind) {
@@ -115,11 +120,13 @@ impl Observer {
         let sighting = self.sighting(activity, time, intelligence, policy, Some(&sample));
         let works = !view::needs_no_permission(operation);
         let seen = works.then(|| self.first_seen(activity, &activity.source, time.day())).flatten();
-        if seen.is_none() && sighting.is_none() {
+        let account_day = works.then(|| self.first_of_account(activity, time.day())).flatten();
+        if seen.is_none() && sighting.is_none() && account_day.is_none() {
             return Vec::new();
         }
         let key = activity.source.ledger_key();
-        key.map(|key| Observation { key, call: None, seen, sighting }).into_iter().collect()
+        let observation = |key| Observation { key, call: None, seen, sighting, account_day };
+        key.map(observation).into_iter().collect()
     }
 
     /// The hash of an operation, which takes longer to make than to find.
@@ -171,7 +178,7 @@ impl Observer {
         }
         let (key, _) = source.network()?;
         let seen = self.first_seen(activity, &key, day)?.in_network(0);
-        Some(Observation { key, call: None, seen: Some(seen), sighting: None })
+        Some(Observation { key, call: None, seen: Some(seen), sighting: None, account_day: None })
     }
 
     /// The entry that says so, unless it is remembered to have been made for that place.
@@ -182,14 +189,26 @@ impl Observer {
         day: Day,
     ) -> Option<Entry> {
         let uid = activity.actor.uid.as_deref()?;
-        let mark = self.hasher.hash_one((place, activity.cloud, uid, day));
-        let at = usize::try_from(mark).unwrap_or_default() % REMEMBERED;
-        let place = self.remembered.get_mut(at)?;
-        if *place == mark {
+        if self.is_remembered((place, activity.cloud, uid, day)) {
             return None;
         }
-        *place = mark;
         Some(Entry::of_seen(activity.cloud, principal_hash(activity.cloud, Some(uid))?, day))
+    }
+
+    /// That a principal that is known by name did something in an account, unless that is remembered
+    /// to have been said.
+    fn first_of_account(&mut self, activity: &ApiActivity<'_>, day: Day) -> Option<AccountDay> {
+        activity.actor.uid.as_ref()?;
+        let account = activity.account.as_deref()?;
+        let is_remembered = self.is_remembered((activity.cloud, account, day));
+        if is_remembered { None } else { AccountDay::of(activity.cloud, account, day) }
+    }
+
+    /// Whether something was remembered; it is from now on.
+    fn is_remembered(&mut self, it: impl Hash) -> bool {
+        let mark = self.hasher.hash_one(it);
+        let at = usize::try_from(mark).unwrap_or_default() % REMEMBERED;
+        self.remembered.get_mut(at).is_some_and(|place| std::mem::replace(place, mark) == mark)
     }
 }
 

@@ -254,7 +254,8 @@ fn is_cut(text: &str) -> bool {
     text.len() > TEXT_MAX_BYTES - char::MAX_LEN_UTF8
 }
 
-fn brief<'a>(text: Option<&'a Cow<'_, str>>) -> &'a str {
+/// A text as it is kept in words.
+pub(crate) fn brief<'a>(text: Option<&'a Cow<'_, str>>) -> &'a str {
     cut(text.map_or("", |text| text.as_ref()), TEXT_MAX_BYTES)
 }
 

@@ -62,6 +62,11 @@ impl Day {
         Timestamp(i64::from(self.0) * DAY_MILLIS)
     }
 
+    /// So many days after 1970-01-01; none outside the years 1970 to 9998.
+    pub fn from_number(number: u32) -> Option<Self> {
+        Timestamp::from_millis(i64::from(number) * DAY_MILLIS).map(Timestamp::day)
+    }
+
     /// Days since 1970-01-01.
     pub fn number(self) -> u32 {
         self.0
@@ -144,6 +149,8 @@ mod tests {
         assert_eq!(time.plus_secs(-300).to_string(), "2026-03-02T09:20:00Z");
         assert_eq!(Timestamp::MAX.day().to_string(), "9998-12-31");
         assert_eq!(Day::parse("2026-03-02"), Some(time.day()));
+        assert_eq!(Day::from_number(time.day().number()), Some(time.day()));
+        assert_eq!(Day::from_number(u32::MAX), None);
         for text in ["2026-02-30", "2026-3-2", "20260302", "1969-12-31", "2026-03-02T00:00:00"] {
             assert_eq!(Day::parse(text), None, "{text}");
         }

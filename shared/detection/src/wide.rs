@@ -35,7 +35,7 @@ pub(crate) fn observations(
 ) -> impl Iterator<Item = Observation> {
     let of = |key, entry| {
         let call = Some((entry, sample.clone()));
-        Observation { key, call, seen: None, sighting: None }
+        Observation { key, call, seen: None, sighting: None, account_day: None }
     };
     let kept = Some(source).filter(|_| is_kept(entry.kind()));
     let network = kept.and_then(LedgerKey::network);

@@ -133,16 +133,20 @@ impl Host {
         metrics.suppressed = settled.suppressed;
         for failure in settled.failures.iter().take(LOGGED_MAX) {
             let error = failure as &dyn Error;
-            if let Failure::Held { .. } = failure {
-                tracing::info!(error, "the evidence of a source comes back");
-            } else {
-                tracing::error!(error, "the evidence of a source comes back");
+            match failure {
+                Failure::Held { .. } => {
+                    tracing::info!(error, "the evidence of a source comes back");
+                }
+                Failure::History { .. } => {
+                    tracing::warn!(error, "the history of an account is behind");
+                }
+                _ => tracing::error!(error, "the evidence of a source comes back"),
             }
         }
         if let Some(more) = settled.failures.len().checked_sub(LOGGED_MAX).filter(|it| *it > 0) {
-            tracing::error!(more, "the evidence of more sources comes back");
+            tracing::error!(more, "there are more failures");
         }
-        if settled.failed.is_empty() {
+        if settled.failures.is_empty() {
             self.observer = observer;
         }
         metrics.quarantined = count(read.bad.len());

@@ -8,6 +8,7 @@ use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use callerwatch_detection::baseline::Sightings;
+use callerwatch_detection::history::{self, AccountDay};
 use callerwatch_detection::intelligence::Intelligence;
 use callerwatch_detection::ledger::{Batch, Bounds};
 use callerwatch_detection::observe::{Observation, Observer, is_ahead};
@@ -66,6 +67,8 @@ pub struct Observed {
     pub(crate) sightings: Sightings,
     /// The messages that say so, by principal.
     pub(crate) sighted_by: HashMap<u64, BTreeSet<usize>>,
+    /// On which days ordinary calls of accounts succeeded.
+    pub(crate) account_days: BTreeSet<AccountDay>,
     /// What was met.
     pub counts: Counts,
 }
@@ -163,6 +166,7 @@ impl<'a> Intake<'a> {
     pub fn finish(self) -> Observed {
         let Self { judgement, mut observed, .. } = self;
         observed.leave_out_sprays(&judgement);
+        observed.leave_out_old_days(judgement.now);
         observed
     }
 }
@@ -189,8 +193,15 @@ impl Observed {
         });
     }
 
+    /// Days that a history would not keep are not written to it: old logs may have very many.
+    fn leave_out_old_days(&mut self, now: Timestamp) {
+        let first = history::first_day(now);
+        self.account_days.retain(|it| it.day >= first);
+    }
+
     fn add(&mut self, observation: Observation, message: usize, bounds: &Bounds) {
-        let Observation { key, call, seen, sighting } = observation;
+        let Observation { key, call, seen, sighting, account_day } = observation;
+        self.account_days.extend(account_day);
         if let Some(sighting) = sighting {
             self.sighted_by.entry(sighting.principal).or_default().insert(message);
             self.sightings.add(&key, sighting);

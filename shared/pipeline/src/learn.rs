@@ -32,8 +32,8 @@ pub(crate) async fn learn<L: Ledger + Sync>(
 ) -> (HashMap<LedgerKey, Pending>, Vec<Unlearned<L::Error>>) {
     let Observed { mut sources, sightings, mut sighted_by, .. } = observed;
     let principals = sightings.into_principals().map(|(principal, seen)| async move {
-        let OfPrincipal { baseline, calls } = seen;
-        (principal, calls, ledger.learn(principal, &baseline).await)
+        let OfPrincipal { who, baseline, calls } = seen;
+        (principal, calls, ledger.learn(principal, &baseline, who.as_ref()).await)
     });
     let mut learned = stream::iter(principals).buffer_unordered(AT_ONCE);
     let mut failed = Vec::new();
@@ -66,7 +66,7 @@ pub(crate) async fn baselines<L: Ledger>(
     ledger: &L,
 ) -> Result<BTreeMap<u64, Baseline>, (u64, L::Error)> {
     let asked = whole.newcomers().into_iter().map(|principal| async move {
-        let answer = ledger.learn(principal, &Baseline::default()).await;
+        let answer = ledger.learn(principal, &Baseline::default(), None).await;
         answer.map(|baseline| (principal, baseline)).map_err(|error| (principal, error))
     });
     stream::iter(asked).buffer_unordered(AT_ONCE).try_collect().await

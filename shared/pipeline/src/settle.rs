@@ -12,6 +12,7 @@ use callerwatch_detection::alert::Alert;
 use callerwatch_detection::announce::{Due, due};
 use callerwatch_detection::budget::{Budget, urgency};
 use callerwatch_detection::decide;
+use callerwatch_detection::history::AccountDay;
 use callerwatch_detection::intelligence::Intelligence;
 use callerwatch_detection::ledger::{Claim, Ledger, Mark, Record, SourceLedger, Told};
 use callerwatch_detection::ocsf::Activity;
@@ -59,6 +60,15 @@ pub enum Failure<L: Error + 'static, S: Error + 'static> {
     Baseline {
         /// The principal's fingerprint.
         principal: u64,
+        /// Why.
+        source: L,
+    },
+    /// The history of an account failed. No message is to come back for it: the next call there says
+    /// the same.
+    #[error("keeping the history of the {} account {}", .day.cloud, .day.account)]
+    History {
+        /// The account and the day.
+        day: AccountDay,
         /// Why.
         source: L,
     },
@@ -115,7 +125,7 @@ struct Outcome<L: Error + 'static, S: Error + 'static> {
 
 /// Keeps the evidence of an invocation, decides, and announces what is news.
 ///
-/// Where messages failed, the observer they were observed with must be replaced: it remembers that
+/// Where anything failed, the observer they were observed with must be replaced: it remembers that
 /// somebody was seen, and the ledger may not.
 pub async fn settle<L: Ledger + Sync, S: AlertSink + Sync>(
     observed: Observed,
@@ -131,11 +141,12 @@ type Decide = fn(&LedgerKey, SourceLedger, &Intelligence, &Policy) -> Vec<Alert>
 
 async fn settle_with<L: Ledger + Sync, S: AlertSink + Sync>(
     decide: Decide,
-    observed: Observed,
+    mut observed: Observed,
     judgement: Judgement<'_>,
     ledger: &L,
     sink: &S,
 ) -> Settled<L::Error, S::Error> {
+    let account_days = std::mem::take(&mut observed.account_days);
     let mut settled = Settled {
         failed: BTreeSet::new(),
         failures: Vec::new(),
@@ -167,7 +178,20 @@ async fn settle_with<L: Ledger + Sync, S: AlertSink + Sync>(
     }
     drop(outcomes);
     announce(granted, judgement, ledger, sink, &mut settled).await;
+    settled.failures.extend(keep_days(account_days, ledger).await);
     settled
+}
+
+/// Adds to the histories of accounts, last of all: nothing is decided on them here.
+async fn keep_days<L: Ledger + Sync, S: Error + 'static>(
+    days: BTreeSet<AccountDay>,
+    ledger: &L,
+) -> Vec<Failure<L::Error, S>> {
+    let kept = days.into_iter().map(async |day| {
+        let failed = ledger.keep_day(&day).await.err();
+        failed.map(|source| Failure::History { day, source })
+    });
+    stream::iter(kept).buffer_unordered(AT_ONCE).filter_map(std::future::ready).collect().await
 }
 
 async fn settle_source<L: Ledger + Sync, S: AlertSink>(

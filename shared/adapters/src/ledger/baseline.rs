@@ -2,14 +2,18 @@
 //!
 //! `pk` is `baseline#` and the principal's fingerprint, `sk` is `baseline`. `firsts` is a set of
 //! bytes that only grows, each in the form that [`First`] has; of each origin the earliest counts.
+//! `who` says who that is, as it was first said: nothing is decided on it.
 //! It is read when a function meets the principal for the first time, and written when something is
 //! new; what counts no more is taken away seldom.
+
+use std::collections::HashMap;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use callerwatch_detection::baseline::{Baseline, COUNTRIES_MAX, First, NETWORKS_MAX};
+use callerwatch_detection::activity::Cloud;
+use callerwatch_detection::baseline::{Baseline, COUNTRIES_MAX, First, NETWORKS_MAX, Who};
 use callerwatch_detection::timestamp::Timestamp;
 
 use super::{DynamoLedger, Item, LedgerError, expiry};
@@ -45,15 +49,16 @@ impl DynamoLedger {
         &self,
         principal: u64,
         learned: &Baseline,
+        who: Option<&Who>,
     ) -> Result<Baseline, LedgerError> {
         let item = self.read_baseline(principal).await?;
         let known: Baseline = firsts(&item).collect();
         let news = known.lacks(learned);
         if news.is_empty() {
-            self.put_off(principal, &item).await;
+            self.put_off(principal, &item, who).await;
             return Ok(known);
         }
-        let item = self.add_firsts(principal, &news).await?;
+        let item = self.add_firsts(principal, &news, who).await?;
         let whole: Baseline = firsts(&item).collect();
         let stored: Vec<First> = firsts(&item).collect();
         if stored.len() > VALUES_MAX {
@@ -63,7 +68,7 @@ impl DynamoLedger {
         Ok(whole)
     }
 
-    async fn read_baseline(&self, principal: u64) -> Result<Item, LedgerError> {
+    pub(super) async fn read_baseline(&self, principal: u64) -> Result<Item, LedgerError> {
         let (pk, sk) = key(principal);
         let get = self.client.get_item().table_name(&self.table).key("pk", pk).key("sk", sk);
         // What it may lack, being behind, is added again and answered with.
@@ -72,10 +77,16 @@ impl DynamoLedger {
         Ok(answer.map_err(failed)?.item.unwrap_or_default())
     }
 
-    async fn add_firsts(&self, principal: u64, news: &Baseline) -> Result<Item, LedgerError> {
+    async fn add_firsts(
+        &self,
+        principal: u64,
+        news: &Baseline,
+        who: Option<&Who>,
+    ) -> Result<Item, LedgerError> {
         let sent = self
             .update_baseline(principal)
-            .update_expression("SET expires_at = :expires_at ADD firsts :firsts")
+            .update_expression(format!("{} ADD firsts :firsts", set_expression(who)))
+            .set_expression_attribute_values(who.map(of_who))
             .expression_attribute_values(":expires_at", expiry(clock::now(), DAYS))
             .expression_attribute_values(":firsts", set(news.firsts().iter().copied()))
             .return_values(ReturnValue::AllNew)
@@ -99,17 +110,19 @@ impl DynamoLedger {
         }
     }
 
-    /// Puts off the end of a baseline that is still met, once a month. Failing costs nothing yet:
-    /// whoever meets it next tries again.
-    async fn put_off(&self, principal: u64, item: &Item) {
+    /// Puts off the end of a baseline that is still met, once a month, and says who that is where an
+    /// earlier version did not. Failing costs nothing yet: whoever meets it next tries again.
+    async fn put_off(&self, principal: u64, item: &Item, who: Option<&Who>) {
         let Some(ends) = ends(item) else { return };
         let due = clock::now().plus_secs(i64::from(DAYS - PUT_OFF_DAYS) * DAY_SECS);
-        if ends > due {
+        let is_nameless = who.is_some() && !item.contains_key("who");
+        if ends > due && !is_nameless {
             return;
         }
         let sent = self
             .update_baseline(principal)
-            .update_expression("SET expires_at = :expires_at")
+            .update_expression(set_expression(who))
+            .set_expression_attribute_values(who.map(of_who))
             // One that ended meanwhile must not come back empty.
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":expires_at", expiry(clock::now(), DAYS))
@@ -131,7 +144,7 @@ impl DynamoLedger {
         self.client.update_item().table_name(&self.table).key("pk", pk).key("sk", sk)
     }
 
-    fn baseline_error(
+    pub(super) fn baseline_error(
         &self,
         attempt: &'static str,
         principal: u64,
@@ -148,6 +161,44 @@ impl DynamoLedger {
 
 fn key(principal: u64) -> (AttributeValue, AttributeValue) {
     (AttributeValue::S(partition_key(principal)), AttributeValue::S(SORT_KEY.to_owned()))
+}
+
+/// The same, as a request for many wants it.
+pub(super) fn key_map(principal: u64) -> HashMap<String, AttributeValue> {
+    let (pk, sk) = key(principal);
+    HashMap::from([("pk".to_owned(), pk), ("sk".to_owned(), sk)])
+}
+
+fn set_expression(who: Option<&Who>) -> &'static str {
+    match who {
+        Some(_) => "SET expires_at = :expires_at, who = if_not_exists(who, :who)",
+        None => "SET expires_at = :expires_at",
+    }
+}
+
+fn of_who(who: &Who) -> HashMap<String, AttributeValue> {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let Who { uid, name, account, cloud } = who;
+    let mut map = HashMap::from([
+        ("uid".to_owned(), text(uid)),
+        ("name".to_owned(), text(name)),
+        ("cloud".to_owned(), text(cloud.name())),
+    ]);
+    map.extend(account.as_ref().map(|account| ("account".to_owned(), text(account))));
+    HashMap::from([(":who".to_owned(), AttributeValue::M(map))])
+}
+
+/// Who an item is of; none where it does not say.
+pub(super) fn who(item: &Item) -> Option<Who> {
+    let map = item.get("who")?.as_m().ok()?;
+    let text = |name: &str| map.get(name)?.as_s().ok().cloned();
+    let cloud = text("cloud")?;
+    Some(Who {
+        uid: text("uid")?,
+        name: text("name")?,
+        account: text("account"),
+        cloud: Cloud::ALL.into_iter().find(|it| it.name() == cloud)?,
+    })
 }
 
 fn set(firsts: impl Iterator<Item = First>) -> AttributeValue {

@@ -12,7 +12,9 @@ mod digest;
 mod due;
 #[cfg(feature = "operator")]
 mod erase;
+mod history;
 mod item;
+mod read;
 mod stored;
 
 use std::collections::{BTreeSet, HashMap};
@@ -22,9 +24,10 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use callerwatch_detection::baseline::Baseline;
+use callerwatch_detection::baseline::{Baseline, Who};
 use callerwatch_detection::budget::Budget;
 use callerwatch_detection::evidence::Entry;
+use callerwatch_detection::history::AccountDay;
 use callerwatch_detection::ledger::{
     Batch, Bounds, Claim, Ledger, Mark, Record, SourceLedger, Told,
 };
@@ -56,8 +59,8 @@ pub struct DynamoLedger {
     full: AtomicU64,
 }
 
-/// Something that was attempted on a source's ledger or alert, or a principal's baseline, and
-/// failed.
+/// Something that was attempted on a source's ledger or alert, a principal's baseline or an account's
+/// history, and failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{attempt} of {key} in the table {table}")]
 pub struct LedgerError {
@@ -200,9 +203,7 @@ impl Ledger for DynamoLedger {
         sample::keep_best(&mut batch.samples);
         batch.entries = self.bounds.reduce(batch.entries).into_iter().collect();
         if batch.entries.is_empty() {
-            let mut whole = item::decode(&self.read(key).await?);
-            whole.is_full = self.bounds.is_full(&whole.entries);
-            return Ok(whole);
+            return self.whole(key).await;
         }
         let added = batch.entries.len();
         let mut whole = if let Some(item) = self.add(key, &batch).await? {
@@ -231,8 +232,17 @@ impl Ledger for DynamoLedger {
         Ok(whole)
     }
 
-    async fn learn(&self, principal: u64, learned: &Baseline) -> Result<Baseline, LedgerError> {
-        self.learn_baseline(principal, learned).await
+    async fn learn(
+        &self,
+        principal: u64,
+        learned: &Baseline,
+        who: Option<&Who>,
+    ) -> Result<Baseline, LedgerError> {
+        self.learn_baseline(principal, learned, who).await
+    }
+
+    async fn keep_day(&self, day: &AccountDay) -> Result<(), LedgerError> {
+        self.keep_account_day(day).await
     }
 
     async fn claim(

@@ -10,9 +10,11 @@
 
 mod first;
 mod sighting;
+mod who;
 
 pub use self::first::{First, Origin};
 pub use self::sighting::{OfPrincipal, Sighting, Sightings};
+pub use self::who::Who;
 use crate::detections::learning_days;
 use crate::evidence::Entry;
 use crate::intelligence::CountryCode;

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::{Baseline, First, Origin};
+use super::{Baseline, First, Origin, Who};
 use crate::activity::{ApiActivity, Outcome};
 use crate::detections::new_origin;
 use crate::evidence::{Entry, is_stranger, principal_hash};
@@ -20,6 +20,8 @@ use crate::timestamp::{Day, Timestamp};
 pub struct Sighting {
     /// Whose.
     pub principal: u64,
+    /// The same in words.
+    pub who: Option<Who>,
     /// From where it came.
     pub baseline: Baseline,
     /// The call, as evidence of its source where it is the first.
@@ -63,7 +65,8 @@ impl Sighting {
             sample.kind = entry.kind();
             sample
         });
-        Some(Self { principal, baseline, entry, sample })
+        let who = Who::of(activity);
+        Some(Self { principal, who, baseline, entry, sample })
     }
 }
 
@@ -103,6 +106,8 @@ pub struct Sightings(HashMap<u64, OfPrincipal, foldhash::fast::RandomState>);
 /// What was seen of one principal.
 #[derive(Debug, Default)]
 pub struct OfPrincipal {
+    /// Who it is.
+    pub who: Option<Who>,
     /// From where it called.
     pub baseline: Baseline,
     /// The calls that it begins with: their source, the call, and the call in words.
@@ -112,8 +117,9 @@ pub struct OfPrincipal {
 impl Sightings {
     /// Adds a call from a source.
     pub fn add(&mut self, key: &LedgerKey, sighting: Sighting) {
-        let Sighting { principal, baseline, entry, sample } = sighting;
+        let Sighting { principal, who, baseline, entry, sample } = sighting;
         let known = self.0.entry(principal).or_default();
+        known.who = Who::least(known.who.take(), who);
         if known.baseline.unite(&baseline) {
             known.calls.push((key.clone(), entry, sample));
             known.keep_first();
@@ -124,6 +130,7 @@ impl Sightings {
     pub fn unite(&mut self, other: Self) {
         for (principal, mut of_other) in other.0 {
             let known = self.0.entry(principal).or_default();
+            known.who = Who::least(known.who.take(), of_other.who);
             known.baseline.unite(&of_other.baseline);
             known.calls.append(&mut of_other.calls);
             known.keep_first();

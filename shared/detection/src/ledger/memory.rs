@@ -1,20 +1,22 @@
 //! Ledgers in memory: the executable specification, and what a scan uses.
 
 use std::collections::hash_map::{Entry as Slot, HashMap};
-use std::collections::{BTreeMap, HashSet, btree_map};
+use std::collections::{BTreeMap, BTreeSet, HashSet, btree_map};
 use std::convert::Infallible;
 use std::sync::{Mutex, PoisonError};
 
 use super::publication::LEASE_SECS;
 use super::{Batch, Bounds, Claim, Ledger, Mark, Record, SourceLedger, Told};
-use crate::baseline::{Baseline, LEARNING_DAYS_MIN, OfPrincipal, Sightings};
+use crate::activity::Cloud;
+use crate::baseline::{Baseline, LEARNING_DAYS_MIN, OfPrincipal, Sightings, Who};
 use crate::budget::Budget;
 use crate::evidence::Entry;
+use crate::history::{self, AccountDay};
 use crate::observe::Observation;
 use crate::policy::Policy;
 use crate::sample::{self, SAMPLES_PER_DAY, Sample};
 use crate::source::LedgerKey;
-use crate::timestamp::Timestamp;
+use crate::timestamp::{Day, Timestamp};
 
 /// Ledgers in memory. Unbounded unless made with bounds: a scan keeps all evidence and decides once,
 /// at the end, so that it is exact.
@@ -22,6 +24,9 @@ use crate::timestamp::Timestamp;
 pub struct MemoryLedger {
     sources: HashMap<LedgerKey, SourceLedger, foldhash::fast::RandomState>,
     baselines: HashMap<u64, Baseline>,
+    /// Who principals are.
+    people: HashMap<u64, Who>,
+    histories: HashMap<(Cloud, String), BTreeSet<Day>>,
     /// What becomes of baselines when all is read.
     sightings: Sightings,
     leases: HashMap<(LedgerKey, Mark), Timestamp>,
@@ -54,9 +59,9 @@ impl MemoryLedger {
     pub fn add(&mut self, observation: Observation) {
         if let Some(sighting) = observation.sighting {
             self.sightings.add(&observation.key, sighting);
-            if observation.call.is_none() && observation.seen.is_none() {
-                return;
-            }
+        }
+        if observation.call.is_none() && observation.seen.is_none() {
+            return;
         }
         let ledger = self.sources.entry(observation.key).or_default();
         if let Some((entry, sample)) = observation.call {
@@ -100,7 +105,7 @@ impl MemoryLedger {
 
     /// All ledgers, in no order.
     pub fn into_sources(mut self) -> impl Iterator<Item = (LedgerKey, SourceLedger)> {
-        for (principal, OfPrincipal { baseline, calls }) in self.sightings.into_principals() {
+        for (principal, OfPrincipal { baseline, calls, .. }) in self.sightings.into_principals() {
             for (key, entry, sample) in calls {
                 // No policy tells it: its sample must not take the place of another.
                 if baseline.news(&entry, LEARNING_DAYS_MIN).is_none() {
@@ -138,10 +143,19 @@ impl MemoryLedger {
         whole
     }
 
-    fn learn(&mut self, principal: u64, learned: &Baseline) -> Baseline {
+    fn learn(&mut self, principal: u64, learned: &Baseline, who: Option<&Who>) -> Baseline {
+        if let Some(who) = who {
+            self.people.entry(principal).or_insert_with(|| who.clone());
+        }
         let baseline = self.baselines.entry(principal).or_default();
         baseline.unite(learned);
         baseline.clone()
+    }
+
+    fn keep_day(&mut self, AccountDay { cloud, account, day }: &AccountDay) {
+        let days = self.histories.entry((*cloud, account.clone())).or_default();
+        days.insert(*day);
+        history::keep_newest(days);
     }
 
     fn claim(&mut self, key: &LedgerKey, mark: Mark, now: Timestamp) -> Claim {
@@ -245,6 +259,18 @@ impl SharedMemoryLedger {
         self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Who principals are, those of whom that is known.
+    pub fn who(&self, principals: &[u64]) -> BTreeMap<u64, Who> {
+        let who = |ledger: &MemoryLedger, it: &u64| Some((*it, ledger.people.get(it)?.clone()));
+        self.with(|ledger| principals.iter().filter_map(|it| who(ledger, it)).collect())
+    }
+
+    /// The days on which ordinary calls of an account were seen to succeed, the newest ones.
+    pub fn history(&self, cloud: Cloud, account: &str) -> BTreeSet<Day> {
+        let of = (cloud, account.to_owned());
+        self.with(|ledger| ledger.histories.get(&of).cloned().unwrap_or_default())
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut MemoryLedger) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -257,8 +283,18 @@ impl Ledger for SharedMemoryLedger {
         Ok(self.with(|ledger| ledger.observe(key, batch)))
     }
 
-    async fn learn(&self, principal: u64, learned: &Baseline) -> Result<Baseline, Infallible> {
-        Ok(self.with(|ledger| ledger.learn(principal, learned)))
+    async fn learn(
+        &self,
+        principal: u64,
+        learned: &Baseline,
+        who: Option<&Who>,
+    ) -> Result<Baseline, Infallible> {
+        Ok(self.with(|ledger| ledger.learn(principal, learned, who)))
+    }
+
+    async fn keep_day(&self, day: &AccountDay) -> Result<(), Infallible> {
+        self.with(|ledger| ledger.keep_day(day));
+        Ok(())
     }
 
     async fn claim(

@@ -23,9 +23,10 @@ pub use memory::{MemoryLedger, SharedMemoryLedger};
 pub use publication::{Claim, LEASE_SECS, Mark, Record, Told};
 pub use warm::WarmLedger;
 
-use crate::baseline::Baseline;
+use crate::baseline::{Baseline, Who};
 use crate::budget::Budget;
 use crate::evidence::{Entry, Kind};
+use crate::history::AccountDay;
 use crate::sample::{self, Sample};
 use crate::source::LedgerKey;
 use crate::timestamp::Timestamp;
@@ -103,12 +104,17 @@ pub trait Ledger {
     ) -> impl Future<Output = Result<SourceLedger, Self::Error>> + Send;
 
     /// Adds to the baseline of a principal and answers with the whole of it. Nothing is written
-    /// where nothing is new.
+    /// where nothing is new. Who it is is kept with it, as it was said first: nothing depends on it.
     fn learn(
         &self,
         principal: u64,
         learned: &Baseline,
+        who: Option<&Who>,
     ) -> impl Future<Output = Result<Baseline, Self::Error>> + Send;
+
+    /// Adds to the history of an account, of which the newest [`DAYS`](crate::history::DAYS) are
+    /// kept.
+    fn keep_day(&self, day: &AccountDay) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
     /// Claims the right to announce `mark`, until the lease ends.
     fn claim(
@@ -152,8 +158,17 @@ impl<L: Ledger + Sync> Ledger for &L {
         (**self).observe(key, batch).await
     }
 
-    async fn learn(&self, principal: u64, learned: &Baseline) -> Result<Baseline, L::Error> {
-        (**self).learn(principal, learned).await
+    async fn learn(
+        &self,
+        principal: u64,
+        learned: &Baseline,
+        who: Option<&Who>,
+    ) -> Result<Baseline, L::Error> {
+        (**self).learn(principal, learned, who).await
+    }
+
+    async fn keep_day(&self, day: &AccountDay) -> Result<(), L::Error> {
+        (**self).keep_day(day).await
     }
 
     async fn claim(&self, key: &LedgerKey, mark: Mark, now: Timestamp) -> Result<Claim, L::Error> {

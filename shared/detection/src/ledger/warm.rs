@@ -9,8 +9,9 @@ use std::sync::{Mutex, PoisonError};
 
 use super::{Batch, Bounds, Claim, Ledger, Mark, Record, SourceLedger};
 use crate::alert;
-use crate::baseline::Baseline;
+use crate::baseline::{Baseline, Who};
 use crate::budget::Budget;
+use crate::history::AccountDay;
 use crate::sample;
 use crate::source::LedgerKey;
 use crate::timestamp::Timestamp;
@@ -22,6 +23,8 @@ const SOURCES_MAX: usize = 10_000;
 /// The most alerts remembered, and the most budgets: more are forgotten, all at once.
 const GISTS_MAX: usize = 20_000;
 const SPENT_MAX: usize = 1_000;
+/// The same of days of accounts.
+const ACCOUNT_DAYS_MAX: usize = 10_000;
 
 /// The most baselines remembered, twice over: of 10,000 principals that call from a few countries
 /// and networks 3 MB.
@@ -49,6 +52,8 @@ struct Memory {
     /// Of principals: those asked for lately, and those asked for before.
     baselines: HashMap<u64, Baseline>,
     older_baselines: HashMap<u64, Baseline>,
+    /// Those that are kept for sure.
+    account_days: HashSet<AccountDay>,
 }
 
 impl<L> WarmLedger<L> {
@@ -129,6 +134,13 @@ impl Memory {
         self.spent.insert(budget.to_owned());
     }
 
+    fn remember_day(&mut self, day: &AccountDay) {
+        if self.account_days.len() >= ACCOUNT_DAYS_MAX {
+            self.account_days.clear();
+        }
+        self.account_days.insert(day.clone());
+    }
+
     fn baseline(&mut self, principal: u64) -> Option<Baseline> {
         if let Some(older) = self.older_baselines.remove(&principal) {
             self.remember_baseline(principal, older);
@@ -185,14 +197,28 @@ impl<L: Ledger + Sync> Ledger for WarmLedger<L> {
         }
     }
 
-    async fn learn(&self, principal: u64, learned: &Baseline) -> Result<Baseline, L::Error> {
+    async fn learn(
+        &self,
+        principal: u64,
+        learned: &Baseline,
+        who: Option<&Who>,
+    ) -> Result<Baseline, L::Error> {
         let known = self.with(|memory| memory.baseline(principal));
         if let Some(known) = known.filter(|known| known.lacks(learned).is_empty()) {
             return Ok(known);
         }
-        let baseline = self.inner.learn(principal, learned).await?;
+        let baseline = self.inner.learn(principal, learned, who).await?;
         self.with(|memory| memory.remember_baseline(principal, baseline.clone()));
         Ok(baseline)
+    }
+
+    async fn keep_day(&self, day: &AccountDay) -> Result<(), L::Error> {
+        if self.with(|memory| memory.account_days.contains(day)) {
+            return Ok(());
+        }
+        self.inner.keep_day(day).await?;
+        self.with(|memory| memory.remember_day(day));
+        Ok(())
     }
 
     async fn claim(&self, key: &LedgerKey, mark: Mark, now: Timestamp) -> Result<Claim, L::Error> {
