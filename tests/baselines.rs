@@ -1,10 +1,13 @@
 //! The contract of a ledger, as far as it keeps baselines.
 
-use callerwatch_detection::baseline::{Baseline, First, Origin};
+use callerwatch_detection::activity::Cloud;
+use callerwatch_detection::baseline::{Baseline, First, Origin, Who};
 use callerwatch_detection::ledger::Ledger;
 use callerwatch_detection::timestamp::Timestamp;
 use callerwatch_tests::START;
 use pollster::block_on;
+
+use crate::Facts;
 
 fn at(secs: i64) -> Timestamp {
     Timestamp::from_millis(START + 1000 * secs).expect("a time")
@@ -20,7 +23,7 @@ fn baseline(firsts: &[(i64, u32)]) -> Baseline {
 }
 
 fn learn<L: Ledger>(ledger: &L, principal: u64, learned: &Baseline) -> Baseline {
-    block_on(ledger.learn(principal, learned)).expect("learn")
+    block_on(ledger.learn(principal, learned, None)).expect("learn")
 }
 
 /// Of each origin the earliest, whatever the order, and however often it is said.
@@ -55,4 +58,28 @@ pub(crate) fn stay_small<L: Ledger>(ledger: &L) {
         assert_eq!(learn(ledger, 9, &part), expected);
     }
     assert!(expected.firsts().len() < 40);
+}
+
+/// Who a principal is: said with what is new, and from then on the same.
+pub(crate) fn say_who<L: Facts>(ledger: &L) {
+    let who = |uid: &str, name: &str, account: Option<&str>| Who {
+        uid: uid.to_owned(),
+        name: name.to_owned(),
+        account: account.map(str::to_owned),
+        cloud: Cloud::Azure,
+    };
+    let say = |principal: u64, firsts: &[(i64, u32)], who: &Who| {
+        block_on(ledger.learn(principal, &baseline(firsts), Some(who))).expect("learn")
+    };
+    let (alice, bob) = (who("u-1", "alice", Some("s-1")), who("u-2", "u-2", None));
+    learn(ledger, 3, &baseline(&[(1, 1)]));
+    assert_eq!(ledger.who(&[1, 2, 3]).len(), 0);
+    for _ in 0..2 {
+        say(1, &[(1, 1)], &alice);
+        say(2, &[(1, 1)], &bob);
+        say(1, &[(2, 2)], &who("u-1", "eve", Some("s-0")));
+    }
+    assert_eq!(ledger.who(&[3, 2, 1, 2, 4]), [(1, alice), (2, bob)].into());
+    assert_eq!(learn(ledger, 1, &Baseline::default()), baseline(&[(1, 1), (2, 2)]));
+    assert_eq!(ledger.who(&[]).len(), 0);
 }

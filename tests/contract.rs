@@ -1,17 +1,19 @@
 //! The contract of a ledger, run on every implementation there is.
 
 mod baselines;
+mod histories;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use callerwatch_adapters::ledger::{Digests, DynamoLedger, LedgerError};
-use callerwatch_detection::activity::Outcome;
-use callerwatch_detection::baseline::Baseline;
+use callerwatch_detection::activity::{Cloud, Outcome};
+use callerwatch_detection::baseline::{Baseline, Who};
 use callerwatch_detection::budget::Budget;
 use callerwatch_detection::decide;
+use callerwatch_detection::history::AccountDay;
 use callerwatch_detection::intelligence::Intelligence;
 use callerwatch_detection::ledger::{
     Batch, Bounds, Claim, Ledger, Mark, MemoryLedger, Record, SharedMemoryLedger, SourceLedger,
@@ -21,13 +23,13 @@ use callerwatch_detection::observe::Observer;
 use callerwatch_detection::policy::Policy;
 use callerwatch_detection::score::Severity;
 use callerwatch_detection::source::LedgerKey;
-use callerwatch_detection::timestamp::Timestamp;
+use callerwatch_detection::timestamp::{Day, Timestamp};
 use callerwatch_tests::emulator::{Emulator, create_table};
 use callerwatch_tests::{START, call};
 use pollster::block_on;
 
 /// Runs the whole contract on fresh ledgers that `make` makes, bounded by [`Bounds::default`].
-fn contract<L: Ledger>(make: impl Fn() -> L) {
+fn contract<L: Facts>(make: impl Fn() -> L) {
     the_answer_is_the_whole_ledger(&make());
     repeats_change_nothing(&make());
     order_does_not_matter(&make(), &make());
@@ -40,6 +42,8 @@ fn contract<L: Ledger>(make: impl Fn() -> L) {
     keys_are_apart(&make());
     baselines::keep_the_first(&make(), &make());
     baselines::stay_small(&make());
+    baselines::say_who(&make());
+    histories::keep_the_newest(&make(), &make());
 }
 
 #[test]
@@ -139,6 +143,34 @@ fn dynamodb_without_room() {
     });
 }
 
+/// What is read is what is there, each under its key, however much it is.
+#[test]
+fn dynamodb_looks() {
+    let Some(emulator) = Emulator::start() else { return };
+    let client = aws_sdk_dynamodb::Client::new(&emulator.config());
+    emulator.block_on(async {
+        create_table(&client, "looks").await;
+        let ledger = DynamoLedger::new(client.clone(), "looks", Bounds::default(), 3, 90);
+        let keys: Vec<LedgerKey> =
+            (0..=255).map(|n| LedgerKey::of_public([198, 51, 100, n].into())).collect();
+        let there = &keys[40..43];
+        for (key, n) in there.iter().zip(0..) {
+            ledger.observe(key, &failures(n..10)).await.expect("observe");
+        }
+        let before = client.scan().table_name("looks").send().await.expect("scan");
+        let found = ledger.look(&keys).await.expect("look");
+        assert_eq!(found.len(), keys.len());
+        let found: BTreeMap<_, _> = found.into_iter().collect();
+        for key in &keys {
+            let at = there.iter().position(|it| it == key);
+            let expected = at.map_or(0, |n| 10 - n);
+            assert_eq!(found[key].entries.len(), expected, "{key}");
+        }
+        let after = client.scan().table_name("looks").send().await.expect("scan");
+        assert_eq!(after.items(), before.items());
+    });
+}
+
 /// What is left to digests is told once, the highest first, and however late the digest is.
 #[test]
 fn dynamodb_digests() {
@@ -184,6 +216,42 @@ fn dynamodb_digests() {
     });
 }
 
+/// What a ledger tells besides, of what nothing is decided on.
+trait Facts: Ledger {
+    fn who(&self, principals: &[u64]) -> BTreeMap<u64, Who>;
+    fn history(&self, cloud: Cloud, account: &str) -> BTreeSet<Day>;
+}
+
+impl Facts for SharedMemoryLedger {
+    fn who(&self, principals: &[u64]) -> BTreeMap<u64, Who> {
+        self.who(principals)
+    }
+
+    fn history(&self, cloud: Cloud, account: &str) -> BTreeSet<Day> {
+        self.history(cloud, account)
+    }
+}
+
+impl<L: Facts + Sync> Facts for WarmLedger<L> {
+    fn who(&self, principals: &[u64]) -> BTreeMap<u64, Who> {
+        self.inner().who(principals)
+    }
+
+    fn history(&self, cloud: Cloud, account: &str) -> BTreeSet<Day> {
+        self.inner().history(cloud, account)
+    }
+}
+
+impl Facts for OnRuntime<'_> {
+    fn who(&self, principals: &[u64]) -> BTreeMap<u64, Who> {
+        self.emulator.block_on(self.ledger.who(principals)).expect("who")
+    }
+
+    fn history(&self, cloud: Cloud, account: &str) -> BTreeSet<Day> {
+        self.emulator.block_on(self.ledger.history(cloud, account)).expect("a history")
+    }
+}
+
 /// A ledger whose requests run on the emulator's runtime, whoever asks.
 struct OnRuntime<'a> {
     ledger: DynamoLedger,
@@ -197,8 +265,17 @@ impl Ledger for OnRuntime<'_> {
         self.emulator.block_on(self.ledger.observe(key, batch))
     }
 
-    async fn learn(&self, principal: u64, learned: &Baseline) -> Result<Baseline, LedgerError> {
-        self.emulator.block_on(self.ledger.learn(principal, learned))
+    async fn learn(
+        &self,
+        principal: u64,
+        learned: &Baseline,
+        who: Option<&Who>,
+    ) -> Result<Baseline, LedgerError> {
+        self.emulator.block_on(self.ledger.learn(principal, learned, who))
+    }
+
+    async fn keep_day(&self, day: &AccountDay) -> Result<(), LedgerError> {
+        self.emulator.block_on(self.ledger.keep_day(day))
     }
 
     async fn claim(

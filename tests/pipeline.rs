@@ -5,10 +5,12 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
+use callerwatch_detection::activity::Cloud;
 use callerwatch_detection::alert::Alert;
-use callerwatch_detection::baseline::Baseline;
+use callerwatch_detection::baseline::{Baseline, Who};
 use callerwatch_detection::budget::Budget;
 use callerwatch_detection::decide;
+use callerwatch_detection::history::AccountDay;
 use callerwatch_detection::intelligence::Intelligence;
 use callerwatch_detection::ledger::{
     Batch, Bounds, Claim, Ledger, Mark, MemoryLedger, Record, SharedMemoryLedger, SourceLedger,
@@ -27,10 +29,10 @@ use pollster::block_on;
 use proptest::prelude::*;
 use serde_json::json;
 
-/// A record of CloudTrail: a sign-in of `who` that failed or not, or a call that was denied.
+/// A record of CloudTrail: a sign-in of `who` that failed or not, or a call that was denied or not.
 fn record(n: i64, address: &str, who: &str, what: &str) -> String {
     let time = Timestamp::from_millis(START + 1000 * n).expect("a time").to_string();
-    let is_sign_in = what != "denied";
+    let is_sign_in = !matches!(what, "denied" | "call");
     let mut record = json!({
         "eventVersion": "1.11",
         "userIdentity": {
@@ -54,6 +56,7 @@ fn record(n: i64, address: &str, who: &str, what: &str) -> String {
             record["responseElements"] = json!({ "ConsoleLogin": "Failure" });
         }
         "login" => record["responseElements"] = json!({ "ConsoleLogin": "Success" }),
+        "call" => {}
         _ => record["errorCode"] = json!("AccessDenied"),
     }
     record.to_string()
@@ -168,8 +171,17 @@ impl<L: Ledger + Sync> Ledger for Failing<L> {
         self.with(self.ledger.observe(key, batch)).await
     }
 
-    async fn learn(&self, principal: u64, learned: &Baseline) -> Result<Baseline, Refused> {
-        self.with(self.ledger.learn(principal, learned)).await
+    async fn learn(
+        &self,
+        principal: u64,
+        learned: &Baseline,
+        who: Option<&Who>,
+    ) -> Result<Baseline, Refused> {
+        self.with(self.ledger.learn(principal, learned, who)).await
+    }
+
+    async fn keep_day(&self, day: &AccountDay) -> Result<(), Refused> {
+        self.with(self.ledger.keep_day(day)).await
     }
 
     async fn claim(&self, key: &LedgerKey, mark: Mark, now: Timestamp) -> Result<Claim, Refused> {
@@ -236,7 +248,7 @@ proptest! {
             }
             let observed = intake.finish();
             let settled = block_on(settle(observed, judgement, &ledgers[which], &sink));
-            if !settled.failed.is_empty() {
+            if !settled.failures.is_empty() {
                 observers[which] = Observer::default();
             }
             queue.extend(settled.failed.iter().map(|place| messages[*place]));
@@ -265,6 +277,39 @@ proptest! {
             prop_assert_eq!(told.len(), distinct.len(), "told twice: {:?}", &told);
         }
     }
+}
+
+/// The day is kept once, by however many calls; where that failed, no message comes back, and the
+/// next call says it again.
+#[test]
+fn an_account_has_a_history() {
+    let (intelligence, policy) = (Intelligence::default(), Policy::default());
+    let bounds = Bounds::default();
+    let memory = SharedMemoryLedger::new(MemoryLedger::bounded(bounds));
+    let failing = Failing { ledger: memory, faults: Faults::default() };
+    let ledger = WarmLedger::new(&failing, bounds);
+    let (sink, mut buffers) = (Told::default(), Buffers::new());
+    let judgement = judgement(&intelligence, &policy);
+    // The fault that comes first is the last.
+    let mut deliver = |faults: &[u8], records: &[String]| {
+        failing.faults.0.lock().expect("not poisoned").extend(faults);
+        let mut observer = Observer::default();
+        let mut intake = Intake::new(judgement, &mut observer, &mut buffers);
+        assert_eq!(intake.read(0, &mut records.join("\n").as_bytes()), []);
+        let settled = block_on(settle(intake.finish(), judgement, &ledger, &sink));
+        assert!(settled.failed.is_empty());
+        let history = failing.ledger.history(Cloud::Aws, "111111111111");
+        (settled.failures.iter().map(ToString::to_string).collect::<Vec<_>>(), history.len())
+    };
+    let call = |n, who| record(n, "192.0.2.4", who, "call");
+    let failed = [record(1, "192.0.2.5", "alice", "fail"), record(2, "192.0.2.5", "bob", "denied")];
+    assert_eq!(deliver(&[], &failed), (vec![], 0));
+    assert_eq!(deliver(&[], &[call(-11 * 86_400, "alice")]), (vec![], 0));
+    let why = "keeping the history of the AWS account 111111111111".to_owned();
+    assert_eq!(deliver(&[1, 0], &[call(1, "alice")]), (vec![why], 0));
+    assert_eq!(deliver(&[], &[call(1, "alice"), call(2, "bob")]), (vec![], 1));
+    // Nothing is asked that could fail.
+    assert_eq!(deliver(&[1], &[call(3, "alice"), call(4, "bob")]), (vec![], 1));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use anyhow::bail;
 use callerwatch_adapters::clients::Clients;
 use callerwatch_adapters::ledger::DynamoLedger;
-use callerwatch_detection::ledger::{Batch, Bounds, Ledger};
+use callerwatch_detection::ledger::Bounds;
 
 use super::closeup::Words;
 use super::dossier::Dossier;
@@ -23,7 +23,8 @@ pub(super) fn look(wanted: &Wanted, table: &str, setup: &Setup) -> anyhow::Resul
         let client = Clients::load().await.dynamodb;
         // Nothing is added, so nothing is written, and how long it would be kept is of no account.
         let ledgers = DynamoLedger::new(client, table, Bounds::of(&setup.policy), 0, 0);
-        let mut ledger = ledgers.observe(key, &Batch::default()).await?;
+        let found = ledgers.look(std::slice::from_ref(key)).await?;
+        let mut ledger = found.into_iter().next().map(|(_, ledger)| ledger).unwrap_or_default();
         for principal in ledger.newcomers() {
             ledger.baselines.insert(principal, ledgers.baseline(principal).await?);
         }

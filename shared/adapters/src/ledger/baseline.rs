@@ -144,7 +144,7 @@ impl DynamoLedger {
         self.client.update_item().table_name(&self.table).key("pk", pk).key("sk", sk)
     }
 
-    pub(super) fn baseline_error(
+    fn baseline_error(
         &self,
         attempt: &'static str,
         principal: u64,
@@ -161,12 +161,6 @@ impl DynamoLedger {
 
 fn key(principal: u64) -> (AttributeValue, AttributeValue) {
     (AttributeValue::S(partition_key(principal)), AttributeValue::S(SORT_KEY.to_owned()))
-}
-
-/// The same, as a request for many wants it.
-pub(super) fn key_map(principal: u64) -> HashMap<String, AttributeValue> {
-    let (pk, sk) = key(principal);
-    HashMap::from([("pk".to_owned(), pk), ("sk".to_owned(), sk)])
 }
 
 fn set_expression(who: Option<&Who>) -> &'static str {

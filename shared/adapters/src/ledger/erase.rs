@@ -104,8 +104,13 @@ impl Wanted {
         }
     }
 
-    /// Whose calls are called by one of its names.
+    /// Whose calls and baselines are called by one of its names.
     fn learn(&mut self, item: &Item) {
+        if let Some(who) = baseline::who(item)
+            && [&who.uid, &who.name].iter().any(|word| self.words.contains(&word.to_lowercase()))
+        {
+            self.add(who.cloud, &who.uid);
+        }
         for sample in item::decode(item).samples {
             if self.has(&sample)
                 && let Some(identity) = sample.principal()
