@@ -48,6 +48,7 @@ pub fn call(
             kind: ActorKind::User,
             uid: Some(principal.to_owned().into()),
             name: Some(principal.to_owned().into()),
+            credential: None,
         },
         service: if login { "signin.amazonaws.com" } else { "ec2.amazonaws.com" }.into(),
         operation: if login { "ConsoleLogin" } else { "DescribeInstances" }.into(),

@@ -94,6 +94,8 @@ pub struct Actor<'a> {
     pub uid: Option<Cow<'a, str>>,
     /// What a person calls it.
     pub name: Option<Cow<'a, str>>,
+    /// The identifier of the access key it called with, of letters and digits; of AWS alone.
+    pub credential: Option<Cow<'a, str>>,
 }
 
 /// One call.

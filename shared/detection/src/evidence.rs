@@ -377,6 +377,7 @@ pub(crate) mod tests {
                 kind: ActorKind::User,
                 uid: Some("arn:aws:iam::111111111111:user/alice".into()),
                 name: Some("alice".into()),
+                credential: None,
             },
             service: "iam.amazonaws.com".into(),
             operation: "ListUsers".into(),

@@ -249,6 +249,7 @@ mod tests {
                 kind: ActorKind::User,
                 uid: Some(format!("user-{n}").into()),
                 name: None,
+                credential: None,
             },
             service: "signin".into(),
             operation: "ConsoleLogin".into(),

@@ -73,6 +73,7 @@ fn call(n: i64, address: &str, outcome: Outcome) -> ApiActivity<'static> {
             kind: ActorKind::User,
             uid: Some(format!("arn:aws:iam::111111111111:user/user-{n}").into()),
             name: Some(format!("user-{n}").into()),
+            credential: None,
         },
         service: if is_login { "signin.amazonaws.com" } else { "iam.amazonaws.com" }.into(),
         operation: if is_login { "ConsoleLogin" } else { "ListUsers" }.into(),

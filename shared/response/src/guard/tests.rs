@@ -205,6 +205,7 @@ fn actor(name: &str) -> Actor<'static> {
         kind: ActorKind::User,
         uid: Some(format!("arn:aws:iam::111111111111:user/{name}").into()),
         name: Some(name.to_owned().into()),
+        credential: None,
     }
 }
 

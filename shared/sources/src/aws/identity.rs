@@ -58,25 +58,29 @@ pub(super) fn actor<'a>(identity: Identity<'a>, account: &str, region: &str) -> 
     let own_account = identity.account_id.as_str();
     let account = if own_account.is_empty() { account } else { own_account };
     match kind {
-        _ if is_hidden => Actor { kind: kind.actor_kind(), uid: None, name: None },
+        _ if is_hidden => {
+            Actor { kind: kind.actor_kind(), uid: None, name: None, credential: None }
+        }
         Kind::IamUser => iam_user(&identity, account, region),
         Kind::Root => Actor {
             kind: ActorKind::Root,
             uid: Some(format!("arn:{}:iam::{account}:root", partition(&identity, region)).into()),
             name: Some("root".into()),
+            credential: None,
         },
         Kind::AssumedRole | Kind::Role => role(&identity, account, region),
         Kind::AwsAccount if is_anonymous(account) => {
-            Actor { kind: ActorKind::Anonymous, uid: None, name: None }
+            Actor { kind: ActorKind::Anonymous, uid: None, name: None, credential: None }
         }
         Kind::AwsAccount => Actor {
             kind: ActorKind::Foreign,
             uid: Some(format!("{account}:{}", identity.principal_id.as_str()).into()),
             name: Some(identity.account_id.into_cow()).filter(|name| !name.is_empty()),
+            credential: None,
         },
         Kind::AwsService => {
             let name = identity.invoked_by.into_option();
-            Actor { kind: ActorKind::Application, uid: name.clone(), name }
+            Actor { kind: ActorKind::Application, uid: name.clone(), name, credential: None }
         }
         Kind::IdentityCenterUser | Kind::Unknown => identity_center_user(identity),
         Kind::SamlUser | Kind::WebIdentityUser => federated_by_provider(identity),
@@ -88,7 +92,7 @@ pub(super) fn actor<'a>(identity: Identity<'a>, account: &str, region: &str) -> 
                 .or_else(|| cut_after(&identity.arn.clone().into_cow(), "federated-user/"));
             let uid = first_of([identity.arn.into_option(), identity.principal_id.into_option()]);
             let uid = uid.or_else(|| name.clone());
-            Actor { kind: ActorKind::User, uid, name }
+            Actor { kind: ActorKind::User, uid, name, credential: None }
         }
     }
 }
@@ -159,7 +163,7 @@ fn iam_user<'a>(identity: &Identity<'a>, account: &str, region: &str) -> Actor<'
             }
         }
     };
-    Actor { kind: ActorKind::User, uid, name }
+    Actor { kind: ActorKind::User, uid, name, credential: None }
 }
 
 /// `arn:aws:iam::ACCOUNT:role/ROLE`, with `/SESSION` where the session is a person's.
@@ -204,7 +208,7 @@ fn role<'a>(identity: &Identity<'a>, account: &str, region: &str) -> Actor<'a> {
     } else {
         Some(assumed)
     };
-    Actor { kind: ActorKind::Role, uid, name }
+    Actor { kind: ActorKind::Role, uid, name, credential: None }
 }
 
 /// Whether a session is one of a person or a web identity, told apart by its name, and not one
@@ -240,7 +244,7 @@ fn identity_center_user(identity: Identity<'_>) -> Actor<'_> {
         Some(id) => Some(Cow::Owned(format!("arn:aws:identitystore:::user/{id}"))),
         None => name.clone(),
     };
-    Actor { kind, uid, name }
+    Actor { kind, uid, name, credential: None }
 }
 
 /// Calls of `AssumeRoleWithSAML` and `AssumeRoleWithWebIdentity`.
@@ -255,7 +259,7 @@ fn federated_by_provider(identity: Identity<'_>) -> Actor<'_> {
         },
     ]);
     let name = name.or_else(|| uid.clone());
-    Actor { kind: ActorKind::User, uid, name }
+    Actor { kind: ActorKind::User, uid, name, credential: None }
 }
 
 /// `aws`, `aws-cn`, `aws-us-gov`: from an ARN of the record, else by its region.

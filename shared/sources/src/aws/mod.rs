@@ -3,9 +3,10 @@
 //! Promises to take every record `CloudTrail` makes, whatever it lacks, and to tell by shape alone
 //! which records those are. Knows nothing of files, queues and envelopes: see [`crate::stream`].
 //!
-//! [`record`] reads the fields; [`identity`], [`workload`], [`provenance`], [`outcome`] and
-//! [`resource`] each answer one question.
+//! [`record`] reads the fields; [`identity`], [`credential`], [`workload`], [`provenance`],
+//! [`outcome`] and [`resource`] each answer one question.
 
+mod credential;
 pub(crate) mod delivery;
 mod identity;
 mod outcome;
@@ -61,7 +62,7 @@ fn hand_over<'a>(record: Record<'a>, sink: &mut dyn FnMut(Reading<'a>)) -> bool 
     true
 }
 
-fn normalize(record: Record<'_>, outcome: Outcome) -> ApiActivity<'_> {
+fn normalize(mut record: Record<'_>, outcome: Outcome) -> ApiActivity<'_> {
     let uid = uid(&record);
     let mfa = mfa(&record);
     let is_service_event = record.event_type.as_str().eq_ignore_ascii_case("AwsServiceEvent")
@@ -87,11 +88,13 @@ fn normalize(record: Record<'_>, outcome: Outcome) -> ApiActivity<'_> {
         .or_else(|| (outcome == Outcome::LoginFailed).then(|| error_message.clone()))
         .filter(|code| !code.is_empty());
     let workload = workload::is_workload(&record.user_identity);
+    let access_key_id = std::mem::take(&mut record.user_identity.access_key_id);
     let mut actor = identity::actor(
         record.user_identity,
         account.as_deref().unwrap_or_default(),
         record.aws_region.as_str(),
     );
+    actor.credential = credential::credential(access_key_id);
     // Whoever may assume a role of this account is no stranger to it.
     if actor.kind == ActorKind::Foreign && service == "sts.amazonaws.com" {
         actor.kind = ActorKind::Unknown;
@@ -213,6 +216,13 @@ mod tests {
         let json = r#"{"eventVersion":"1.08","eventSource":"s3.amazonaws.com","eventName":"ListBuckets","userIdentity":{"type":"AssumedRole","principalId":"AROA1:i-0123456789abcdef0","sessionContext":{"ec2RoleDelivery":"2.0"}}}"#;
         assert!(activity(json).workload);
         assert!(!activity(&json.replace("ec2RoleDelivery", "x").replace(":i-", ":")).workload);
+    }
+
+    #[test]
+    fn the_key_that_called() {
+        let json = r#"{"eventVersion":"1.08","eventSource":"s3.amazonaws.com","eventName":"ListBuckets","userIdentity":{"type":"IAMUser","userName":"alice","accessKeyId":"AKIAIOSFODNN7EXAMPLE"}}"#;
+        let found = activity(json).actor.credential;
+        assert!(matches!(found, Some(Cow::Borrowed("AKIAIOSFODNN7EXAMPLE"))), "{found:?}");
     }
 
     #[test]

@@ -45,6 +45,7 @@ lenient! {
         arn: Text<'a> = "arn",
         account_id: Text<'a> = "accountId",
         user_name: Text<'a> = "userName",
+        access_key_id: Text<'a> = "accessKeyId",
         invoked_by: Text<'a> = "invokedBy",
         provider: Text<'a> = "identityProvider",
         session_context: SessionContext<'a> = "sessionContext",

@@ -25,13 +25,14 @@ pub(super) fn of_sign_in<'a>(record: &Record<'a>, is_application: bool) -> Actor
                 &record.identity.text,
                 &record.app_id,
             ]),
+            credential: None,
         };
     }
     let uid = id(&record.user_id).or_else(|| id(&record.user_principal_name));
     let name =
         name(&[&record.user_principal_name, &record.user_display_name, &record.identity.text]);
     let kind = if uid.is_some() || name.is_some() { ActorKind::User } else { ActorKind::Unknown };
-    Actor { kind, uid, name }
+    Actor { kind, uid, name, credential: None }
 }
 
 /// The caller of an operation in the Activity Log, by the claims of the token.
@@ -66,7 +67,7 @@ pub(super) fn of_claims<'a>(record: &Record<'a>) -> Actor<'a> {
     };
     let nothing = Text::default();
     let name = name(&[sign_in_name.unwrap_or(&nothing), display_name, &record.caller, app_id]);
-    Actor { kind, uid, name }
+    Actor { kind, uid, name, credential: None }
 }
 
 /// The user or application that made an audited change.
@@ -77,6 +78,7 @@ pub(super) fn of_initiator<'a>(record: &Record<'a>) -> Actor<'a> {
             .or_else(|| id(&initiator.user_principal_name))
             .or_else(|| id(&initiator.app_id)),
         name: name(&[&initiator.user_principal_name, &initiator.display_name]),
+        credential: None,
     };
     let user = of(ActorKind::User, &record.initiated_by.user);
     let app = of(ActorKind::Application, &record.initiated_by.app);
@@ -87,6 +89,7 @@ pub(super) fn of_initiator<'a>(record: &Record<'a>) -> Actor<'a> {
             kind: ActorKind::Unknown,
             uid: None,
             name: name(&[&record.identity.text]),
+            credential: None,
         })
 }
 
@@ -94,7 +97,7 @@ pub(super) fn of_initiator<'a>(record: &Record<'a>) -> Actor<'a> {
 pub(super) fn of_requester<'a>(record: &Record<'a>) -> Actor<'a> {
     let kind = [&record.identity.object.kind, &record.authentication_type];
     if kind.into_iter().any(|kind| kind.as_str().eq_ignore_ascii_case("anonymous")) {
-        return Actor { kind: ActorKind::Anonymous, uid: None, name: None };
+        return Actor { kind: ActorKind::Anonymous, uid: None, name: None, credential: None };
     }
     let requester = &record.identity.object.requester;
     let upn = [&requester.upn, &record.requester_upn, &record.user_principal_name]
@@ -114,7 +117,7 @@ pub(super) fn of_requester<'a>(record: &Record<'a>) -> Actor<'a> {
     };
     let kind =
         if upn.is_some() || user.is_some() { ActorKind::User } else { ActorKind::Application };
-    Actor { kind, uid: Some(uid), name: upn.and_then(|upn| name(&[upn])) }
+    Actor { kind, uid: Some(uid), name: upn.and_then(|upn| name(&[upn])), credential: None }
 }
 
 /// An identity, in lower case; none for what stands for nobody: zeros, and `{PII Removed}`.

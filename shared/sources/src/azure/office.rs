@@ -120,7 +120,7 @@ fn actor<'a>(record: &OfficeRecord<'a>) -> Actor<'a> {
         _ => ActorKind::Unknown,
     };
     let uid = object_id.and_then(id).or_else(|| id(&record.user_id));
-    Actor { kind, uid, name: name(&[&record.user_id]) }
+    Actor { kind, uid, name: name(&[&record.user_id]), credential: None }
 }
 
 fn is_guid(text: &str) -> bool {

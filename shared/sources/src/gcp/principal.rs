@@ -30,17 +30,21 @@ pub(super) fn of_activity(actor: ActivityActor<'_>) -> Actor<'_> {
         return of_text(email);
     }
     if let Some(profile) = actor.profile.into_option().filter(|id| id != NO_PROFILE) {
-        return Actor { kind: ActorKind::User, uid: Some(profile), name: None };
+        return Actor { kind: ActorKind::User, uid: Some(profile), name: None, credential: None };
     }
     match actor.caller_key.into_option() {
-        Some(key) => {
-            Actor { kind: ActorKind::Application, uid: Some(key.clone()), name: Some(key) }
-        }
+        Some(key) => Actor {
+            kind: ActorKind::Application,
+            uid: Some(key.clone()),
+            name: Some(key),
+            credential: None,
+        },
         None => NOBODY,
     }
 }
 
-const NOBODY: Actor<'static> = Actor { kind: ActorKind::Unknown, uid: None, name: None };
+const NOBODY: Actor<'static> =
+    Actor { kind: ActorKind::Unknown, uid: None, name: None, credential: None };
 
 /// An e-mail address, `user:` or `serviceAccount:` and one, a `principal://` of a federated
 /// identity, or a Kubernetes name such as `system:serviceaccount:default:web`.
@@ -53,7 +57,7 @@ pub(super) fn of_text(text: Cow<'_, str>) -> Actor<'_> {
     });
     let kind = kind(&name);
     let uid = (kind != ActorKind::Anonymous).then(|| lower_case_of_email(name.clone()));
-    Actor { kind, uid, name: Some(name) }
+    Actor { kind, uid, name: Some(name), credential: None }
 }
 
 fn kind(name: &str) -> ActorKind {
