@@ -72,7 +72,7 @@ fn alert_of(text: &str, cloud: Cloud, from_text: bool) -> Alert {
             kind: ActorKind::User,
             uid: Some(format!("arn:{text}").into()),
             name: Some(text.to_owned().into()),
-            credential: None,
+            credential: Some(format!("AKIA{text}").into()),
         };
         let text = || text.to_owned().into();
         (call.service, call.operation) = (text(), text());

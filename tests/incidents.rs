@@ -161,7 +161,7 @@ fn fill(call: &mut ApiActivity<'_>, n: usize) {
         kind: if n == 0 { ActorKind::Root } else { ActorKind::User },
         name: Some(text(&uid).into()),
         uid: Some(uid),
-        credential: None,
+        credential: Some("AKIAIOSFODNN7EXAMPLE".into()),
     };
 }
 

@@ -289,6 +289,9 @@ fn actor(sample: &Sample) -> Value {
     }
     let name = sample.name().or(sample.principal()).unwrap_or("unknown");
     user.insert("name".to_owned(), json!(name));
+    if let Some(credential) = sample.credential() {
+        user.insert("credential_uid".to_owned(), json!(credential));
+    }
     json!({ "user": user })
 }
 

@@ -17,7 +17,14 @@ use crate::timestamp::{Day, Timestamp};
 type Map<K, V> = HashMap<K, V, RandomState>;
 
 /// The format of a stored sample; the first byte of each.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// The format before it, which has no credential. Samples of it are stored, and still read.
+const VERSION_WITHOUT_CREDENTIAL: u8 = 1;
+
+/// How the identifier of an access key of AWS begins that lasts, of which a user has two at most.
+/// Sessions have keys of their own, as many as there are sessions:
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-prefixes>.
+const LASTING_KEY: &str = "AKIA";
 
 /// How many samples are kept of a source and day.
 pub const SAMPLES_PER_DAY: usize = 12;
@@ -70,10 +77,11 @@ enum Text {
     Resource,
     UserAgent,
     StatusCode,
+    Credential,
 }
 
 impl Text {
-    const COUNT: usize = Self::StatusCode as usize + 1;
+    const COUNT: usize = Self::Credential as usize + 1;
 }
 
 impl Sample {
@@ -97,6 +105,7 @@ impl Sample {
             brief(activity.resource.as_ref()),
             brief(activity.user_agent.as_ref()),
             brief(activity.status_code.as_ref()),
+            brief(activity.actor.credential.as_ref()),
         ];
         let mut texts = String::with_capacity(parts.iter().map(|part| part.len()).sum());
         let ends = parts.map(|part| {
@@ -129,17 +138,26 @@ impl Sample {
         let (head, bytes) = bytes.split_first_chunk::<2>()?;
         let (time, bytes) = bytes.split_first_chunk::<8>()?;
         let (what, bytes) = bytes.split_first_chunk::<2>()?;
-        let (ends, texts) = bytes.split_first_chunk::<{ 2 * Text::COUNT }>()?;
-        let weight = match head {
-            [VERSION, 0] => Weight::Critical,
-            [VERSION, 1] => Weight::Ordinary,
+        let [version, weight] = *head;
+        let count = match version {
+            VERSION => Text::COUNT,
+            VERSION_WITHOUT_CREDENTIAL => Text::Credential as usize,
+            _ => return None,
+        };
+        let weight = match weight {
+            0 => Weight::Critical,
+            1 => Weight::Ordinary,
             _ => return None,
         };
         let [kind, cloud] = *what;
+        let (ends, texts) = bytes.split_at_checked(2 * count)?;
         let texts = str::from_utf8(texts).ok()?;
-        let mut places = [0; Text::COUNT];
-        for (place, end) in places.iter_mut().zip(ends.as_chunks().0) {
-            *place = u16::from_be_bytes(*end);
+        let mut ends = ends.as_chunks().0.iter();
+        let (mut places, mut end) = ([0; Text::COUNT], 0);
+        for place in &mut places {
+            // A text that is not stored is empty: it ends where the one before it does.
+            end = ends.next().map_or(end, |end| u16::from_be_bytes(*end));
+            *place = end;
         }
         let is_sound = places.is_sorted()
             && places.iter().all(|end| texts.is_char_boundary((*end).into()))
@@ -210,6 +228,16 @@ impl Sample {
         self.optional(Text::StatusCode)
     }
 
+    /// The identifier of the access key it was called with.
+    pub fn credential(&self) -> Option<&str> {
+        self.optional(Text::Credential)
+    }
+
+    /// That of an access key which lasts until somebody ends it.
+    pub fn lasting_key(&self) -> Option<&str> {
+        self.credential().filter(|key| key.starts_with(LASTING_KEY))
+    }
+
     /// The fingerprint of its event, as entries hold it.
     pub fn uid_hash(&self) -> u64 {
         hash::of_parts(&[self.cloud.name(), self.uid()])
@@ -231,17 +259,21 @@ impl Sample {
                 .is_none_or(|uid| is_cut(uid) || principal == principal_hash(self.cloud, Some(uid)))
     }
 
-    /// What it tells but which event it was, and when.
-    fn words(&self) -> (Kind, Cloud, &str) {
-        let uid_end = self.ends.first().copied().unwrap_or_default();
-        (self.kind, self.cloud, self.texts.get(uid_end.into()..).unwrap_or_default())
+    /// What it tells but which event it was, and when, and which session: a workload has a new one
+    /// every few hours, and would fill the day with calls that are alike.
+    fn words(&self) -> (Kind, Cloud, &str, Option<&str>) {
+        let words = self.texts.get(self.end(Text::Uid)..self.end(Text::StatusCode));
+        (self.kind, self.cloud, words.unwrap_or_default(), self.lasting_key())
     }
 
     fn text(&self, text: Text) -> &str {
         let place = text as usize;
         let start = place.checked_sub(1).and_then(|before| self.ends.get(before)).unwrap_or(&0);
-        let end = self.ends.get(place).unwrap_or(&0);
-        self.texts.get(usize::from(*start)..usize::from(*end)).unwrap_or_default()
+        self.texts.get(usize::from(*start)..self.end(text)).unwrap_or_default()
+    }
+
+    fn end(&self, text: Text) -> usize {
+        self.ends.get(text as usize).copied().unwrap_or_default().into()
     }
 
     fn optional(&self, text: Text) -> Option<&str> {
@@ -326,6 +358,8 @@ mod tests {
             crate::activity::Outcome::Success,
         );
         activity.actor.uid = Some(format!("p-{principal}").into());
+        let session = if principal.is_multiple_of(2) { "AKIA" } else { "ASIA" };
+        activity.actor.credential = Some(format!("{session}{:016}", time % 3).into());
         let mut sample = Sample::of(
             &activity,
             Timestamp::from_millis(time).unwrap(),
@@ -362,10 +396,54 @@ mod tests {
         let bytes = original.to_bytes();
         assert_eq!(Sample::from_bytes(&bytes), Some(original));
         assert_eq!(Sample::from_bytes(&bytes[..bytes.len() - 1]), None);
-        for (at, byte) in [(0, 2), (1, 2), (10, 0), (11, 9), (12, 0xff), (33, 0xff)] {
+        for (at, byte) in
+            [(0, 0), (0, 1), (0, 3), (1, 2), (10, 0), (11, 9), (12, 0xff), (33, 0xff), (35, 0xff)]
+        {
             let mut changed = bytes.clone();
             changed[at] = byte;
             assert_eq!(Sample::from_bytes(&changed), None, "byte {at}");
+        }
+    }
+
+    /// Stored bytes of the first version are read by every later one.
+    #[test]
+    fn the_first_version_is_read() {
+        let mut bytes = vec![1, 1];
+        bytes.extend(1_772_443_500_123_i64.to_be_bytes());
+        bytes.extend([Kind::Denied as u8, 1]);
+        let texts = ["e-1", "203.0.113.7", "p", "alice", "s", "o", "a", "r", "x", "agent", "code"];
+        let mut end = 0_u16;
+        for text in texts {
+            end += u16::try_from(text.len()).unwrap();
+            bytes.extend(end.to_be_bytes());
+        }
+        bytes.extend(texts.concat().as_bytes());
+        let sample = Sample::from_bytes(&bytes).unwrap();
+        assert_eq!((sample.uid(), sample.name()), ("e-1", Some("alice")));
+        assert_eq!((sample.user_agent(), sample.status_code()), (Some("agent"), Some("code")));
+        assert_eq!(sample.credential(), None);
+        let renewed = sample.to_bytes();
+        assert_eq!((renewed[0], renewed.len()), (2, bytes.len() + 2));
+        assert_eq!(Sample::from_bytes(&renewed), Some(sample));
+        assert_eq!(Sample::from_bytes(&bytes[..bytes.len() - 1]), None);
+    }
+
+    /// Calls with one access key after the other are told from each other, those of sessions not.
+    #[test]
+    fn sessions_are_alike() {
+        for (keys, expected) in [("ASIA", ALIKE_MAX), ("AKIA", 2 * ALIKE_MAX)] {
+            let with_key = |n: i64| {
+                let mut call = crate::evidence::tests::call(
+                    &format!("e-{n}"),
+                    n,
+                    crate::activity::Outcome::Denied,
+                );
+                call.actor.credential = Some(format!("{keys}{:016}", n % 2).into());
+                Sample::of(&call, call.time.unwrap(), "203.0.113.7", false)
+            };
+            let mut samples: Vec<Sample> = (0..40).map(with_key).collect();
+            keep_best(&mut samples);
+            assert_eq!(samples.len(), expected as usize, "{keys}");
         }
     }
 
