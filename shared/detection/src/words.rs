@@ -218,7 +218,8 @@ pub fn over_samples(alert: &Alert, shown: usize) -> String {
 }
 
 /// `2026-03-02T08:00:00Z ConsoleLogin: sign-in failed by alice (arn…)`, and where known on what, in
-/// which service, and with what; from where, if the alert has several addresses.
+/// which service, and with what; from where, if the alert has several addresses. What succeeded is
+/// told with its access key, if that works until somebody ends it.
 pub fn call(alert: &Alert, sample: &Sample, escape: Escape) -> String {
     let text = |text: &str| escape(text, TEXT_MAX);
     let who = principal(sample, escape);
@@ -229,6 +230,9 @@ pub fn call(alert: &Alert, sample: &Sample, escape: Escape) -> String {
         call.extend([" (", &text(code), ")"]);
     }
     call.extend([", by ", &who]);
+    if let Some(key) = sample.lasting_key().filter(|_| sample.kind.is_success()) {
+        call.extend([" with the long-term access key ", &text(key)]);
+    }
     if let Some(resource) = sample.resource() {
         call.extend([", on ", &text(resource)]);
     }

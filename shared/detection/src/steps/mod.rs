@@ -25,7 +25,7 @@ pub enum Action {
     See,
     /// To find all calls.
     Query,
-    /// To keep the address out.
+    /// To keep out the address, or who called from it.
     Deny,
 }
 
@@ -103,7 +103,7 @@ fn fill(alert: &Alert, cloud: Cloud, template: &str) -> Option<String> {
     Some(text)
 }
 
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "'addresses'",
     "\"addresses\"",
     "\"addresses\" OR",
@@ -115,6 +115,7 @@ const NAMES: [&str; 13] = [
     "to",
     "region",
     "event",
+    "key",
     "encoded query",
     "?project",
 ];
@@ -137,6 +138,7 @@ fn value(alert: &Alert, cloud: Cloud, name: &str) -> Option<String> {
         "to" => day(alert.last.plus_secs(2 * DAY_SECS)),
         "region" => event(alert, cloud)?.region()?.to_owned(),
         "event" => event(alert, cloud)?.uid().to_owned(),
+        "key" => key(alert, cloud)?.to_owned(),
         "encoded query" => {
             let (.., query) = templates(cloud).find(|(action, ..)| *action == Action::Query)?;
             encoded(&fill(alert, cloud, query)?)
@@ -169,6 +171,17 @@ fn event(alert: &Alert, cloud: Cloud) -> Option<&Sample> {
         |sample: &&Sample| is_plain(sample.uid()) && sample.region().is_some_and(is_plain);
     let events = of_cloud(alert, cloud).filter(has_page);
     events.max_by_key(|sample| (sample.kind.is_success(), sample.time))
+}
+
+/// The access key of the latest success with one that lasts. Those of an account's owner are made
+/// inactive by nobody else.
+fn key(alert: &Alert, cloud: Cloud) -> Option<&str> {
+    let is_of_user = |sample: &&Sample| sample.principal().is_some_and(|it| it.contains(":user/"));
+    let successes = of_cloud(alert, cloud).filter(|sample| sample.kind.is_success());
+    let keys = successes
+        .filter(is_of_user)
+        .filter_map(|sample| Some((sample.time, sample.lasting_key().filter(|it| is_plain(it))?)));
+    keys.max().map(|(_, key)| key)
 }
 
 fn of_cloud(alert: &Alert, cloud: Cloud) -> impl Iterator<Item = &Sample> {

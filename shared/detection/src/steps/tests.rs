@@ -20,7 +20,7 @@ fn in_all_clouds() -> Alert {
 }
 
 /// The alert of denials, changed as a caller or a cloud may.
-fn denials(change: fn(&mut ApiActivity<'static>, usize)) -> Alert {
+fn denials(change: impl Fn(&mut ApiActivity<'static>, usize)) -> Alert {
     let (intelligence, policy) = (Intelligence::default(), Policy::default());
     let (mut observer, mut ledger) = (Observer::default(), MemoryLedger::default());
     for n in 0..20 {
@@ -44,7 +44,8 @@ fn text_of(alert: &Alert, cloud: Cloud, action: Action) -> String {
 #[test]
 fn every_cloud_has_every_step() {
     for cloud in Cloud::ALL {
-        let actions: Vec<Action> = templates(cloud).map(|(action, ..)| action).collect();
+        let mut actions: Vec<Action> = templates(cloud).map(|(action, ..)| action).collect();
+        actions.dedup();
         assert_eq!(actions, [Action::See, Action::Query, Action::Deny], "{cloud}");
     }
     let steps = steps(&in_all_clouds());
@@ -144,13 +145,47 @@ fn nobody_is_told_to_cut_themselves_off() {
 }
 
 #[test]
+fn the_key_that_succeeded_is_made_inactive() {
+    let with = |key: &'static str, uid: &'static str, outcome: Outcome| {
+        let alert = denials(move |call, n| {
+            if n > 17 {
+                (call.operation, call.outcome) = ("CreateAccessKey".into(), outcome);
+            }
+            (call.actor.uid, call.actor.credential) = (Some(uid.into()), Some(key.into()));
+            if n == 18 {
+                call.actor.credential = Some("AKIAI44QH8DHBEXAMPLE".into());
+            }
+        });
+        text_of(&alert, Cloud::Aws, Action::Deny)
+    };
+    let alice = "arn:aws:iam::111111111111:user/alice";
+    let last = "AKIAIOSFODNN7EXAMPLE";
+    assert_eq!(
+        with(last, alice, Outcome::Success),
+        format!(
+            "aws iam update-access-key --access-key-id {last} --status Inactive --user-name USER"
+        )
+    );
+    for (key, uid, outcome) in
+        [(last, alice, Outcome::Denied), (last, "arn:aws:iam::111111111111:root", Outcome::Success)]
+    {
+        let text = with(key, uid, outcome);
+        assert!(text.starts_with("aws organizations "), "{uid} {outcome:?}: {text}");
+    }
+}
+
+#[test]
 fn no_text_of_a_caller_is_in_a_step() {
     let alert = denials(|call, n| {
         call.cloud = Cloud::ALL[n % 3];
         call.uid = format!("e-{n}/../?x=<b>").into();
         call.region = Some("evil.example/".into());
         call.account = Some("p&x='; rm -rf".into());
-        call.actor.uid = Some("mallory'\"`$(id)".into());
+        call.actor.uid = Some("mallory'\"`$(id):user/".into());
+        call.actor.credential = Some("AKIA`mallory`".into());
+        if n > 14 {
+            (call.operation, call.outcome) = ("CreateAccessKey".into(), Outcome::Success);
+        }
         call.resource = Some("mallory".into());
     });
     let all = steps(&alert);

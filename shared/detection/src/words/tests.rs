@@ -1,6 +1,7 @@
 //! What people are told of alerts that the engine makes of stories.
 
 use super::*;
+use crate::activity::Outcome;
 use crate::decide;
 use crate::detections::check::ledgers;
 use crate::intelligence::{AutonomousSystem, Category, Intelligence};
@@ -179,4 +180,29 @@ fn members_are_told() {
     let told = headline(&alert, plain);
     let expected = format!("High: 12 failed sign-ins of principal {}\u{2026}", "x".repeat(64));
     assert_eq!(told, format!("{expected} from 12 addresses"));
+}
+
+/// Only what works until somebody ends it is worth a word, and only where it was of use.
+#[test]
+fn a_lasting_key_that_succeeded_is_told() {
+    let alert = told_by("12 fail alice");
+    let told = |key: &'static str, outcome: Outcome| {
+        let mut activity = crate::evidence::tests::call("e-1", 0, outcome);
+        activity.actor.credential = Some(key.into());
+        let sample = Sample::of(&activity, activity.time.unwrap(), "203.0.113.7", false);
+        call(&alert, &sample, plain)
+    };
+    let by = "by alice (arn:aws:iam::111111111111:user/alice)";
+    for (key, outcome, expected) in [
+        (
+            "AKIAIOSFODNN7EXAMPLE",
+            Outcome::Success,
+            " with the long-term access key AKIAIOSFODNN7EXAMPLE",
+        ),
+        ("AKIAIOSFODNN7EXAMPLE", Outcome::Denied, ""),
+        ("ASIAIOSFODNN7EXAMPLE", Outcome::Success, ""),
+    ] {
+        let told = told(key, outcome);
+        assert!(told.contains(&format!(", {by}{expected}, in iam.amazonaws.com")), "{told}");
+    }
 }
