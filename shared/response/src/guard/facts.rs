@@ -96,7 +96,7 @@ pub struct Facts<'a> {
     pub ledgers: &'a [SourceLedger],
     /// Whether these are the ledgers of all of the network. False where it is too large to be read.
     pub is_whole: bool,
-    /// Names of principals, by fingerprint: ARNs where they have one.
+    /// What principals are called, by fingerprint: their ARNs, where they have one.
     pub names: &'a BTreeMap<u64, String>,
     /// The days on which ordinary successes of AWS accounts were seen, by account.
     pub histories: &'a BTreeMap<String, BTreeSet<Day>>,

@@ -7,6 +7,7 @@
 
 mod address;
 mod alert;
+mod break_glass;
 mod facts;
 mod ground;
 mod people;
@@ -109,6 +110,7 @@ pub fn judge(candidate: &Candidate, facts: &Facts<'_>) -> Verdict {
             verdict.network = Some(network);
             address::judge(network, &mut verdict);
             ground::judge(network, facts, &mut verdict);
+            break_glass::judge(facts, &mut verdict);
             people::judge(network, candidate, facts, &mut verdict);
             alert::judge_load(network, facts, &mut verdict);
         }

@@ -8,9 +8,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use callerwatch_detection::activity::Cloud;
 use callerwatch_detection::detections::DETECTIONS;
-use callerwatch_detection::evidence::{Entry, Kind, keep_distinct, principal_hash};
+use callerwatch_detection::evidence::{Entry, Kind, keep_distinct};
 use callerwatch_detection::ledger::SourceLedger;
 use callerwatch_detection::plain::plain;
 use callerwatch_detection::policy::Policy;
@@ -27,7 +26,7 @@ const DAY_SECS: i64 = 24 * 3600;
 const GUESSED_MAX: usize = 3;
 /// Names that are shown; the others are counted.
 const NAMES_MAX: usize = 10;
-const NAME_MAX: usize = 128;
+pub(super) const NAME_MAX: usize = 128;
 
 /// The principals that worked or signed in within ledgers lately: those whose names are to be put
 /// into [`Facts::names`].
@@ -49,7 +48,6 @@ pub(super) fn judge(
     facts: &Facts<'_>,
     verdict: &mut Verdict,
 ) {
-    break_glass(facts, verdict);
     let mut workers = workers(facts.ledgers, facts.policy, facts.now);
     if let Asked::Alert(alert) = &candidate.asked {
         let mut guessed = guessed(alert, facts);
@@ -173,68 +171,13 @@ fn is_shown_before(own: &[Entry], instant: Timestamp, policy: &Policy) -> bool {
     own.iter().any(|entry| worker(entry, policy).is_some() && last_instant(entry) < instant)
 }
 
-/// Whoever must never be cut off is known by ARN: by fingerprint, where a pattern is one, or else by
-/// what names and samples say.
-fn break_glass(facts: &Facts<'_>, verdict: &mut Verdict) {
-    if facts.break_glass.is_empty() {
-        return;
-    }
-    let exact = facts.break_glass.iter().map(|arn| principal_hash(Cloud::Aws, Some(arn)));
-    let exact: BTreeSet<u64> = exact.flatten().collect();
-    let is_one = |text: &str| facts.break_glass.iter().any(|pattern| is_like(pattern, text));
-    let mut found = BTreeSet::new();
-    for ledger in facts.ledgers {
-        // Anybody can fail as a break-glass principal, and must not be safe for it.
-        let succeeded = ledger.entries.iter().filter(|entry| {
-            entry.kind().is_success() || matches!(entry.kind(), Kind::Seen | Kind::PasswordCorrect)
-        });
-        for principal in succeeded.filter_map(Entry::principal) {
-            let known = facts.names.get(&principal);
-            if exact.contains(&principal) || known.is_some_and(|known| is_one(known)) {
-                found.insert(name(principal, facts));
-            }
-        }
-        let samples = ledger.samples.iter().filter(|sample| sample.kind.is_success());
-        let named = samples.filter_map(|sample| sample.principal()).filter(|it| is_one(it));
-        found.extend(named.map(|it| plain(it, NAME_MAX)));
-    }
-    if !found.is_empty() {
-        let reason = format!("break-glass works from there: {}", list(&found));
-        verdict.refuse(Guard::BreakGlass, reason);
-    }
-}
-
-/// Whether a text matches a pattern in which `*` stands for anything and `?` for one character.
-fn is_like(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
-    let (mut at, mut place, mut star) = (0, 0, None);
-    while let Some(byte) = text.get(place) {
-        match pattern.get(at) {
-            Some(b'*') => {
-                star = Some((at + 1, place));
-                at += 1;
-            }
-            Some(it) if *it == b'?' || it.eq_ignore_ascii_case(byte) => {
-                at += 1;
-                place += 1;
-            }
-            _ => {
-                let Some((after, from)) = star else { return false };
-                star = Some((after, from + 1));
-                (at, place) = (after, from + 1);
-            }
-        }
-    }
-    pattern.get(at..).unwrap_or_default().iter().all(|it| *it == b'*')
-}
-
-fn name(principal: u64, facts: &Facts<'_>) -> String {
+pub(super) fn name(principal: u64, facts: &Facts<'_>) -> String {
     let known = facts.names.get(&principal).map(|known| plain(known, NAME_MAX));
     known.unwrap_or_else(|| format!("{principal:016x}"))
 }
 
 /// `alice, bob and 3 more`.
-fn list(names: &BTreeSet<String>) -> String {
+pub(super) fn list(names: &BTreeSet<String>) -> String {
     let shown: Vec<&str> = names.iter().take(NAMES_MAX).map(String::as_str).collect();
     let shown = shown.join(", ");
     match names.len().saturating_sub(NAMES_MAX) {

@@ -243,6 +243,16 @@ pub(super) const CASES: &[Case] = &[
          principal: break-1",
     ),
     (
+        "break-glass works there, by fingerprint and without its path",
+        |w| {
+            w.seen("ops", 1);
+            w.names.clear();
+            w.break_glass = vec!["arn:aws:iam::111111111111:user/emergency/ops".to_owned()];
+        },
+        "[break-glass] break-glass works from there: e4190c9e061e3778; [healthy] would have cut off 1 \
+         principal: e4190c9e061e3778",
+    ),
+    (
         "break-glass fails there, as anybody can",
         |w| w.calls("break-1", Outcome::LoginFailed, 60, 3),
         "denies 203.0.113.7/32",
