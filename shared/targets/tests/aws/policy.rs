@@ -111,14 +111,20 @@ async fn what_others_wrote_is_kept() {
     assert!(held.rest.contains("\"Theirs\""), "{}", held.rest);
     assert_eq!(held.networks, networks(&["203.0.113.8/32", "198.51.100.0/24"]));
 
-    // Another version is made the default one.
-    let back = iam.set_default_policy_version().policy_arn(&arn).version_id("v1");
-    back.send().await.expect("back");
+    // Our statement is taken away, and comes back beside theirs.
+    let rest = r#"{"Sid":"Theirs","Effect":"Deny","Action":"s3:*","Resource":"*"}"#;
+    let rest = format!(r#"{{"Version":"2012-10-17","Statement":{rest}}}"#);
+    others_write(&iam, &arn, &rest).await;
     assert_eq!(target.write(&held, &wanted).await.expect("asked"), Written::Conflict);
-
-    // What is no policy is not written over.
-    others_write(&iam, &arn, r#"{"Version":"2012-10-17","Statement":[]}"#).await;
-    assert!(target.read().await.expect("read").networks.is_empty());
+    let held = target.read().await.expect("read");
+    assert_eq!(
+        (held.networks.len(), &held.flaws[..]),
+        (0, &["its statement is missing".into()][..])
+    );
+    assert_eq!(target.write(&held, &wanted).await.expect("written"), Written::Done);
+    let held = target.read().await.expect("read");
+    assert!(held.rest.contains("\"Theirs\""), "{}", held.rest);
+    assert_eq!((held.networks, held.flaws.len()), (wanted, 0));
 }
 
 #[tokio::test]
