@@ -14,6 +14,7 @@ mod due;
 mod erase;
 mod history;
 mod item;
+mod known;
 mod read;
 mod stored;
 
@@ -38,6 +39,7 @@ use callerwatch_detection::timestamp::Timestamp;
 pub use self::due::{DigestError, Digests};
 #[cfg(feature = "operator")]
 pub use self::erase::{EraseError, Erased, erase};
+pub use self::known::key_of;
 pub use self::stored::{
     ByHand, Listed, Looked, State, StoredAlert, StoredAlerts, StoredError, Wanted,
 };

@@ -8,6 +8,7 @@ mod embedded;
 mod feed_metrics;
 mod line;
 mod metrics;
+mod response_metrics;
 
 use std::io;
 use std::panic;
@@ -23,6 +24,7 @@ pub use self::digest_metrics::emit_digest;
 pub use self::feed_metrics::emit_feeds;
 use self::line::Line;
 pub use self::metrics::Metrics;
+pub use self::response_metrics::ResponseMetrics;
 
 /// Starts the log. What is not ours is heard from warnings on: an SDK that is asked for more tells
 /// the requests, and those hold what callers wrote. A panic becomes a line like any other.
