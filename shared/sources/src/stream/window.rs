@@ -168,7 +168,7 @@ impl Buffers {
 
 /// Text has no NULs, and is UTF-8 for the most part. UTF-16 is taken for binary too.
 fn is_binary(sample: &[u8]) -> bool {
-    if sample.contains(&0) {
+    if memchr::memchr(0, sample).is_some() {
         return true;
     }
     if simdutf8::basic::from_utf8(sample).is_ok() {
