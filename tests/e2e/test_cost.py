@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import datetime
 import json
 from typing import Any
 
@@ -16,6 +17,8 @@ from .scan import detections
 
 # What a queue hands over at once by the template's default.
 BATCH = 100
+# The day that days are counted from.
+EPOCH = datetime.date(1970, 1, 1).toordinal()
 STARTS = range(0, 100_000, BATCH)
 
 
@@ -77,6 +80,21 @@ def test_ordinary_calls_cost_one_write_a_principal_and_day(
     assert_lean(told)
     print(f"300 ordinary calls of 2 principals: {len(told)} writes")
     assert len(told) <= 2
+
+
+def test_an_account_costs_one_write_a_day(proxy: Proxy, deployment: Deployment) -> None:
+    deployment.kill()
+    proxy.count(deployment.account)
+    for who in ("alice", "bob", "carol"):
+        calls = events.ordinary("203.0.113.8", who, 50)
+        assert deployment.invoke_batch(bodies(calls)) == []
+    told = requests(proxy, deployment)
+    assert_lean(told)
+    account = f"account#AWS#{events.ACCOUNT}"
+    assert [it.key for it in told].count(account) == 1
+    assert len(told) <= 3 + 1
+    [item] = [it for it in deployment.items() if it["pk"]["S"] == account]
+    assert item["days"]["NS"] == [str(events.NOON.date().toordinal() - EPOCH)]
 
 
 def test_an_announcement_costs_seven_writes(proxy: Proxy, deployment: Deployment) -> None:

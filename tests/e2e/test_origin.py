@@ -104,10 +104,15 @@ def test_erasure(deployment: Deployment) -> None:
     calls = events.ordinary(HOME, "leaver", 1) + events.ordinary(HOME, "stayer", 1)
     assert deployment.invoke_batch(bodies(calls)) == []
     before = len(baselines(deployment))
-    told = command(deployment, "erase", "arn:aws:iam::111111111111:user/leaver", "--dry-run")
+    assert "leaver" in str(deployment.items())
+    # By name, which no call in words tells.
+    told = command(deployment, "erase", "Leaver", "--dry-run")
     assert "1 baselines" in told and len(baselines(deployment)) == before
-    command(deployment, "erase", "arn:aws:iam::111111111111:user/leaver")
+    command(deployment, "erase", "Leaver")
     assert len(baselines(deployment)) == before - 1
+    assert "leaver" not in str(deployment.items()) and "stayer" in str(deployment.items())
+    told = command(deployment, "erase", "arn:aws:iam::111111111111:user/stayer", "--dry-run")
+    assert "1 baselines" in told
 
 
 def test_what_it_costs(proxy: Proxy, deployment: Deployment) -> None:
