@@ -290,7 +290,8 @@ fn actor(sample: &Sample) -> Value {
     let name = sample.name().or(sample.principal()).unwrap_or("unknown");
     user.insert("name".to_owned(), json!(name));
     if let Some(credential) = sample.credential() {
-        user.insert("credential_uid".to_owned(), json!(credential));
+        // The user's `credential_uid` is deprecated since 1.6.
+        user.insert("programmatic_credentials".to_owned(), json!([{ "uid": credential }]));
     }
     json!({ "user": user })
 }

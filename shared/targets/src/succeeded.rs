@@ -33,8 +33,7 @@ fn principal(evidence: &Value) -> Option<Principal> {
     if !is_success || text("/data/cloud") != Some(Cloud::Aws.name()) {
         return None;
     }
-    let credential = text("/actor/user/credential_uid");
-    let credential = credential.or_else(|| text("/actor/session/credential_uid"));
+    let credential = text("/actor/user/programmatic_credentials/0/uid");
     let uid = text("/actor/user/uid")?.to_owned();
     Some(Principal { uid, credential: credential.map(str::to_owned) })
 }
@@ -52,6 +51,10 @@ mod tests {
             "actor": { "user": user },
             "data": { "cloud": cloud },
         })
+    }
+
+    fn alice_with(key: &str) -> Value {
+        json!({ "uid": ALICE, "programmatic_credentials": [{ "uid": key }] })
     }
 
     #[test]
@@ -75,9 +78,9 @@ mod tests {
             (json!("x"), vec![]),
             (
                 json!([
-                    evidence("AWS", "success", json!({ "uid": ALICE, "credential_uid": "AKIA1" })),
-                    evidence("AWS", "success", json!({ "uid": ALICE, "credential_uid": "AKIA1" })),
-                    evidence("AWS", "success", json!({ "uid": ALICE, "credential_uid": "AKIA2" })),
+                    evidence("AWS", "success", alice_with("AKIA1")),
+                    evidence("AWS", "success", alice_with("AKIA1")),
+                    evidence("AWS", "success", alice_with("AKIA2")),
                 ]),
                 vec![(ALICE, Some("AKIA1")), (ALICE, Some("AKIA2"))],
             ),
