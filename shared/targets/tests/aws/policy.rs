@@ -60,8 +60,8 @@ async fn a_policy_is_read_and_written() {
     assert_eq!((held.networks.len(), held.version.as_str()), (0, "v1"));
     let Room::Characters(room) = held.room else { panic!("{:?}", held.room) };
     assert!((5_000..6_144).contains(&room), "{room}");
-    let [changed, group, role] = &held.flaws[..] else { panic!("{:?}", held.flaws) };
-    assert!(changed.starts_with("its statement was changed: ArnNotLike"), "{changed}");
+    let [statement, group, role] = &held.flaws[..] else { panic!("{:?}", held.flaws) };
+    assert!(statement.starts_with("its statement was changed: ArnNotLike"), "{statement}");
     assert_eq!(
         [group, role],
         ["it is not attached to group people", "it is not attached to role web"]

@@ -47,9 +47,9 @@ async fn sessions_of_a_role_are_revoked() {
     let sessions = sessions(&world);
     let web = who(SESSION, None);
 
-    let would = sessions.end(&web, at(0), DryRun).await;
+    let planned = sessions.end(&web, at(0), DryRun).await;
     assert_eq!(world.wire.changes(), [""; 0]);
-    let change = would.change(&web, None, at(0), DryRun).expect("a change");
+    let change = planned.change(&web, None, at(0), DryRun).expect("a change");
     let why = format!("sessions of role web: {SESSION} succeeded");
     assert_eq!((change.what, change.why), ("would revoke", why));
 
@@ -102,8 +102,8 @@ async fn an_access_key_is_made_inactive() {
     let sessions = sessions(&world);
     let alice = who("user/alice", Some(&keys[0]));
 
-    let would = sessions.end(&alice, at(0), DryRun).await;
-    assert!(matches!(&would, Ending::Deactivated(_)), "{would:?}");
+    let planned = sessions.end(&alice, at(0), DryRun).await;
+    assert!(matches!(&planned, Ending::Deactivated(_)), "{planned:?}");
     assert_eq!(world.wire.changes(), [""; 0]);
     let done = sessions.end(&alice, at(0), Enforce).await;
     assert!(matches!(&done, Ending::Deactivated(key) if *key == keys[0]), "{done:?}");
