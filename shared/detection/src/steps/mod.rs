@@ -7,6 +7,8 @@
 
 use std::fmt::Write;
 
+use ipnet::IpNet;
+
 use crate::activity::Cloud;
 use crate::alert::Alert;
 use crate::sample::Sample;
@@ -58,7 +60,7 @@ pub struct Step {
 pub fn steps(alert: &Alert) -> Vec<Step> {
     let steps = alert.clouds.iter().flat_map(|cloud| {
         let filled = |(action, title, template)| {
-            let text = fill(alert, *cloud, template)?;
+            let text = fill(template, &|name| value(alert, *cloud, name))?;
             Some(Step { cloud: *cloud, action, title, text })
         };
         templates(*cloud).filter_map(filled)
@@ -73,6 +75,20 @@ pub fn steps(alert: &Alert) -> Vec<Step> {
     steps.filter(is_apt).collect()
 }
 
+/// The commands that deny a network in these clouds, where there is no alert of it.
+pub fn denying(network: &IpNet, clouds: &[Cloud]) -> Vec<Step> {
+    let text = network.to_string();
+    let steps = clouds.iter().flat_map(|cloud| {
+        let filled = |(action, title, template)| {
+            let text = fill(template, &|name| of_network(&text, name))?;
+            Some(Step { cloud: *cloud, action, title, text })
+        };
+        let denies = |(action, ..): &(Action, _, _)| *action == Action::Deny;
+        templates(*cloud).filter(denies).filter_map(filled)
+    });
+    steps.collect()
+}
+
 fn templates(cloud: Cloud) -> impl Iterator<Item = (Action, &'static str, &'static str)> {
     TEXT.split("\n\n").filter_map(move |paragraph| {
         let mut lines = paragraph.lines();
@@ -85,14 +101,14 @@ fn templates(cloud: Cloud) -> impl Iterator<Item = (Action, &'static str, &'stat
 }
 
 /// The text with what is known in the place of `{…}`; none where any of it is not known.
-fn fill(alert: &Alert, cloud: Cloud, template: &str) -> Option<String> {
+fn fill(template: &str, value: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     let mut text = String::with_capacity(template.len() + 200);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
         text.push_str(before);
         // A brace that opens no name is JSON's.
         if let Some((name, after)) = after.split_once('}').filter(|(name, _)| is_name(name)) {
-            text.push_str(&value(alert, cloud, name)?);
+            text.push_str(&value(name)?);
             rest = after;
         } else {
             text.push('{');
@@ -130,10 +146,6 @@ fn value(alert: &Alert, cloud: Cloud, name: &str) -> Option<String> {
         "'addresses'" => addresses(alert, '\'', ", ")?,
         "\"addresses\"" => addresses(alert, '"', ", ")?,
         "\"addresses\" OR" => addresses(alert, '"', " OR ")?,
-        "network" => network(&alert.key)?,
-        "family" => if alert.key.address()?.is_ipv4() { "iPv4" } else { "iPv6" }.to_owned(),
-        "name" => network(&alert.key)?.replace(['.', ':', '/'], "-"),
-        "_name" => network(&alert.key)?.replace(['.', ':', '/'], "_"),
         "from" => day(alert.first.plus_secs(-DAY_SECS)),
         "to" => day(alert.last.plus_secs(2 * DAY_SECS)),
         "region" => event(alert, cloud)?.region()?.to_owned(),
@@ -141,13 +153,23 @@ fn value(alert: &Alert, cloud: Cloud, name: &str) -> Option<String> {
         "key" => key(alert, cloud)?.to_owned(),
         "encoded query" => {
             let (.., query) = templates(cloud).find(|(action, ..)| *action == Action::Query)?;
-            encoded(&fill(alert, cloud, query)?)
+            encoded(&fill(query, &|name| value(alert, cloud, name))?)
         }
         "?project" => {
             let accounts = of_cloud(alert, cloud).filter_map(Sample::account);
             let project = accounts.filter(|it| is_plain(it)).min();
             project.map_or(String::new(), |project| format!("?project={project}"))
         }
+        of_network_alone => of_network(&network(&alert.key)?, of_network_alone)?,
+    })
+}
+
+fn of_network(network: &str, name: &str) -> Option<String> {
+    Some(match name {
+        "network" => network.to_owned(),
+        "family" => if network.contains(':') { "iPv6" } else { "iPv4" }.to_owned(),
+        "name" => network.replace(['.', ':', '/'], "-"),
+        "_name" => network.replace(['.', ':', '/'], "_"),
         _ => return None,
     })
 }

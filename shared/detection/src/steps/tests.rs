@@ -89,6 +89,18 @@ fn what_is_filled_in() {
 }
 
 #[test]
+fn what_is_denied_without_an_alert_is_denied_by_the_same_commands() {
+    let clouds = [Cloud::Aws, Cloud::Azure, Cloud::Gcp];
+    let told = denying(&"203.0.113.7/32".parse().unwrap(), &clouds);
+    let of_alert = steps(&in_all_clouds());
+    let of_alert: Vec<Step> =
+        of_alert.into_iter().filter(|step| step.action == Action::Deny).collect();
+    assert_eq!(told, of_alert);
+    let told = denying(&"2001:db8:7::/48".parse().unwrap(), &[Cloud::Azure]);
+    assert!(told[0].text.contains(r##"iPv6CidrRange","cidrAddress":"2001:db8:7::/48""##), "{told:?}");
+}
+
+#[test]
 fn a_network_of_ipv6() {
     let alert = denials(|call, n| {
         call.source = Source::from_address(format!("2001:db8::{}", n % 2 + 1), "");
