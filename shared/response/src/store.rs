@@ -24,6 +24,10 @@ pub struct Settings {
     pub account: String,
     /// Where the policy, the intelligence and the audit trail lie.
     pub state_bucket: String,
+    /// Where changes are announced.
+    pub topic_arn: String,
+    /// The roles whose sessions may be revoked, by ARN; none where none may be.
+    pub revoked_roles: Vec<String>,
 }
 
 /// What was put into a target by us, and what others put there.

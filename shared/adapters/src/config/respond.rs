@@ -73,6 +73,7 @@ impl RespondConfig {
         let revoked_roles = from.optional("CALLERWATCH_REVOKE_ROLE_ARNS", wanted, roles_of);
         let wanted = "ARNs of users, with commas between them";
         let revoked_users = from.optional("CALLERWATCH_REVOKE_USER_ARNS", wanted, users_of);
+        let revoked_roles = revoked_roles.unwrap_or_default();
         match (config, mode, policy) {
             (Some(config), Some(mode), Some(policy)) if from.faults.is_empty() => {
                 let attached = [("group", groups), ("role", roles)];
@@ -85,6 +86,8 @@ impl RespondConfig {
                     break_glass: break_glass.unwrap_or_default(),
                     account: policy.split(':').nth(4).unwrap_or_default().to_owned(),
                     state_bucket: config.state_bucket.as_str().to_owned(),
+                    topic_arn: config.topic_arn.as_str().to_owned(),
+                    revoked_roles: revoked_roles.clone(),
                     targets: targets([
                         (TargetKind::Policy, Some(policy)),
                         (TargetKind::OrganizationPolicy, organization),
@@ -95,7 +98,7 @@ impl RespondConfig {
                 let respond = Self {
                     settings,
                     revokes_sessions: revokes_sessions.unwrap_or_default(),
-                    revoked_roles: revoked_roles.unwrap_or_default(),
+                    revoked_roles,
                     revoked_users: revoked_users.unwrap_or_default(),
                 };
                 Ok((config, respond))

@@ -64,6 +64,10 @@ struct SettingsText {
     break_glass: Vec<String>,
     account: String,
     state_bucket: String,
+    #[serde(default)]
+    topic_arn: String,
+    #[serde(default)]
+    revoked_roles: Vec<String>,
 }
 
 pub(super) fn text_of<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
@@ -169,6 +173,8 @@ pub(super) fn of_settings(settings: &Settings) -> String {
         break_glass: settings.break_glass.clone(),
         account: settings.account.clone(),
         state_bucket: settings.state_bucket.clone(),
+        topic_arn: settings.topic_arn.clone(),
+        revoked_roles: settings.revoked_roles.clone(),
     })
 }
 
@@ -183,6 +189,8 @@ pub(super) fn settings(text: &str) -> Option<Settings> {
         break_glass: read.break_glass,
         account: read.account,
         state_bucket: read.state_bucket,
+        topic_arn: read.topic_arn,
+        revoked_roles: read.revoked_roles,
     })
 }
 
@@ -308,6 +316,8 @@ mod tests {
             break_glass: vec!["arn:aws:iam::*:role/break-glass".to_owned()],
             account: "111111111111".to_owned(),
             state_bucket: "state".to_owned(),
+            topic_arn: "arn:aws:sns:eu-west-1:111111111111:alerts".to_owned(),
+            revoked_roles: vec!["arn:aws:iam::111111111111:role/deployer".to_owned()],
         };
         assert_eq!(settings(&of_settings(&it)), Some(it.clone()));
         assert_eq!(settings("{}"), None);

@@ -160,6 +160,8 @@ async fn settings_and_what_was_put_are_remembered() {
         break_glass: Vec::new(),
         account: "111111111111".to_owned(),
         state_bucket: BUCKET.to_owned(),
+        topic_arn: "arn:aws:sns:us-east-1:111111111111:alerts".to_owned(),
+        revoked_roles: Vec::new(),
     };
     store.say(&settings).await.expect("said");
     assert_eq!(store.settings().await.expect("an answer"), Some(settings.clone()));
