@@ -9,6 +9,8 @@ pub mod config;
 pub mod drill;
 pub mod feeds;
 pub mod https;
+#[cfg(feature = "operator")]
+pub mod identity;
 pub mod ledger;
 pub mod objects;
 pub mod oidc;

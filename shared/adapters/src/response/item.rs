@@ -153,6 +153,13 @@ fn state(read: StateText) -> Option<(TargetId, State)> {
     Some((TargetId { kind: kind(&read.kind)?, arn: read.arn }, state))
 }
 
+/// The target that is written so: its kind and its ARN.
+#[cfg(feature = "operator")]
+pub(super) fn target(text: &str) -> Option<TargetId> {
+    let (word, arn) = text.split_once(' ')?;
+    Some(TargetId { kind: kind(word)?, arn: arn.to_owned() })
+}
+
 fn kind(word: &str) -> Option<TargetKind> {
     [TargetKind::Policy, TargetKind::OrganizationPolicy, TargetKind::Ipv4Set, TargetKind::Ipv6Set]
         .into_iter()
@@ -252,7 +259,7 @@ mod tests {
         Timestamp::from_millis(1_772_443_500_000).unwrap().plus_secs(secs)
     }
 
-    fn target(kind: TargetKind) -> TargetId {
+    fn a_target(kind: TargetKind) -> TargetId {
         TargetId { kind, arn: format!("arn:aws:x::111111111111:{}/a b", kind.as_str()) }
     }
 
@@ -270,10 +277,10 @@ mod tests {
             since: at(0),
             until: at(3600),
             states: [
-                (target(TargetKind::Policy), State::Denied),
-                (target(TargetKind::OrganizationPolicy), State::NoRoom),
-                (target(TargetKind::Ipv4Set), State::Foreign),
-                (target(TargetKind::Ipv6Set), State::Failed("it broke".to_owned())),
+                (a_target(TargetKind::Policy), State::Denied),
+                (a_target(TargetKind::OrganizationPolicy), State::NoRoom),
+                (a_target(TargetKind::Ipv4Set), State::Foreign),
+                (a_target(TargetKind::Ipv6Set), State::Failed("it broke".to_owned())),
             ]
             .into(),
         }
@@ -300,7 +307,7 @@ mod tests {
         let mut it = a_denial();
         let title = "\u{202e}\u{1}".repeat(10_000);
         it.causes = (0..90).map(|n| (format!("{n:032}"), cause(n, &title))).collect();
-        it.states.insert(target(TargetKind::Policy), State::Failed(title));
+        it.states.insert(a_target(TargetKind::Policy), State::Failed(title));
         let text = of_denial(&it);
         assert!(text.len() < 200_000, "{}", text.len());
         let scores: Vec<u8> = denial(&text).unwrap().causes.values().map(|it| it.score).collect();
@@ -311,7 +318,7 @@ mod tests {
     fn settings_are_read_back_as_they_were() {
         let it = Settings {
             mode: Mode::Enforce,
-            targets: vec![target(TargetKind::Policy), target(TargetKind::Ipv6Set)],
+            targets: vec![a_target(TargetKind::Policy), a_target(TargetKind::Ipv6Set)],
             attached_to: vec!["arn:aws:iam::111111111111:group/people".to_owned()],
             break_glass: vec!["arn:aws:iam::*:role/break-glass".to_owned()],
             account: "111111111111".to_owned(),
@@ -324,6 +331,14 @@ mod tests {
         // Whatever is not known to be enforced is not.
         let read = settings(&of_settings(&it).replace("enforce", "later")).unwrap();
         assert_eq!(read.mode, Mode::DryRun);
+    }
+
+    #[cfg(feature = "operator")]
+    #[test]
+    fn targets_are_read_back_as_they_are_written() {
+        let it = a_target(TargetKind::OrganizationPolicy);
+        assert_eq!(target(&it.to_string()), Some(it));
+        assert_eq!(target("firewall arn:aws:x"), None);
     }
 
     #[test]

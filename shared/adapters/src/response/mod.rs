@@ -30,6 +30,8 @@ const DENIALS: &str = "denials";
 const RESPONSE: &str = "response";
 const LEASE: &str = "lease";
 const SETTINGS: &str = "settings";
+/// How the items begin that tell what was put into a target.
+const TARGET: &str = "target#";
 
 /// Denials in a table, and the audit trail in a bucket.
 #[derive(Debug)]
@@ -100,6 +102,33 @@ impl DynamoStore {
         }
         let attributes = [("settings", text(&item::of_settings(settings)))];
         self.put("saying the settings", RESPONSE, SETTINGS, attributes).await
+    }
+
+    /// The targets into which anything was put, those that the deployment names no more too.
+    ///
+    /// # Errors
+    ///
+    /// When the table fails.
+    #[cfg(feature = "operator")]
+    pub async fn targets(&self) -> Result<Vec<TargetId>, StoreError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("pk = :response AND begins_with(sk, :target)")
+            .projection_expression("sk")
+            .expression_attribute_values(":response", text(RESPONSE))
+            .expression_attribute_values(":target", text(TARGET))
+            .into_paginator()
+            .send();
+        let mut targets = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| self.error("reading what targets there are", error))?;
+            let names = page.items().iter().filter_map(|item| item::text_of(item, "sk"));
+            targets.extend(names.filter_map(|name| item::target(name.strip_prefix(TARGET)?)));
+        }
+        Ok(targets)
     }
 
     fn holder(&self) -> String {
@@ -309,7 +338,7 @@ impl Store for DynamoStore {
 }
 
 fn of_target(target: &TargetId) -> String {
-    format!("target#{target}")
+    format!("{TARGET}{target}")
 }
 
 fn text(text: &str) -> AttributeValue {
