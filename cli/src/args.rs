@@ -1,5 +1,8 @@
 //! The command line, as it is typed.
 
+#[cfg(feature = "aws")]
+mod block;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -9,6 +12,9 @@ use callerwatch_detection::score::Severity;
 #[cfg(feature = "aws")]
 use callerwatch_detection::timestamp::Day;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+#[cfg(feature = "aws")]
+pub(crate) use self::block::{AddOptions, BlockCommand, ExplainOptions};
 
 /// Finds API calls from suspicious source IPs in AWS, Azure and Google Cloud audit logs.
 #[derive(Debug, Parser)]
@@ -46,6 +52,13 @@ pub(crate) enum Command {
     #[cfg(feature = "aws")]
     #[command(subcommand)]
     Alerts(AlertsCommand),
+    /// What a deployed stack denies: list it, explain an address, deny one, let it go.
+    ///
+    /// Region and credentials are found where every AWS tool finds them; they must be allowed what the
+    /// stack's own function that denies is.
+    #[cfg(feature = "aws")]
+    #[command(subcommand)]
+    Block(BlockCommand),
     /// Send a made-up incident through a deployed stack and wait for its alert.
     ///
     /// Region and credentials are found where every AWS tool finds them. Exit status: 0 when the

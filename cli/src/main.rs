@@ -3,6 +3,8 @@
 #[cfg(feature = "aws")]
 mod alerts;
 mod args;
+#[cfg(feature = "aws")]
+mod block;
 mod check_policy;
 #[cfg(feature = "aws")]
 mod erase;
@@ -34,6 +36,8 @@ fn main() -> ExitCode {
         Command::CheckPolicy { file } => check_policy::run(&file),
         #[cfg(feature = "aws")]
         Command::Alerts(command) => alerts::run(&command),
+        #[cfg(feature = "aws")]
+        Command::Block(command) => block::run(&command),
         #[cfg(feature = "aws")]
         Command::TestAlert(options) => test_alert::run(&options),
         #[cfg(feature = "aws")]
