@@ -45,7 +45,7 @@ mod tests {
 
     const ALICE: &str = "arn:aws:iam::111111111111:user/alice";
 
-    fn evidence(cloud: &str, how: &str, user: Value) -> Value {
+    fn evidence(cloud: &str, how: &str, user: &Value) -> Value {
         json!({
             "api": { "response": { "message": how } },
             "actor": { "user": user },
@@ -60,27 +60,27 @@ mod tests {
     #[test]
     fn who_failed_is_left_alone() {
         for (evidences, expected) in [
-            (json!([evidence("AWS", "success", json!({ "uid": ALICE }))]), vec![(ALICE, None)]),
-            (json!([evidence("AWS", "signed in", json!({ "uid": ALICE }))]), vec![(ALICE, None)]),
-            (json!([evidence("AWS", "denied", json!({ "uid": ALICE }))]), vec![]),
-            (json!([evidence("AWS", "sign-in failed", json!({ "uid": ALICE }))]), vec![]),
+            (json!([evidence("AWS", "success", &json!({ "uid": ALICE }))]), vec![(ALICE, None)]),
+            (json!([evidence("AWS", "signed in", &json!({ "uid": ALICE }))]), vec![(ALICE, None)]),
+            (json!([evidence("AWS", "denied", &json!({ "uid": ALICE }))]), vec![]),
+            (json!([evidence("AWS", "sign-in failed", &json!({ "uid": ALICE }))]), vec![]),
             (
                 json!([evidence(
                     "AWS",
                     "password correct, sign-in stopped",
-                    json!({ "uid": ALICE })
+                    &json!({ "uid": ALICE })
                 )]),
                 vec![],
             ),
-            (json!([evidence("GCP", "success", json!({ "uid": ALICE }))]), vec![]),
-            (json!([evidence("AWS", "success", json!({ "name": "alice" }))]), vec![]),
+            (json!([evidence("GCP", "success", &json!({ "uid": ALICE }))]), vec![]),
+            (json!([evidence("AWS", "success", &json!({ "name": "alice" }))]), vec![]),
             (json!([{ "src_endpoint": { "ip": "203.0.113.7" } }]), vec![]),
             (json!("x"), vec![]),
             (
                 json!([
-                    evidence("AWS", "success", alice_with("AKIA1")),
-                    evidence("AWS", "success", alice_with("AKIA1")),
-                    evidence("AWS", "success", alice_with("AKIA2")),
+                    evidence("AWS", "success", &alice_with("AKIA1")),
+                    evidence("AWS", "success", &alice_with("AKIA1")),
+                    evidence("AWS", "success", &alice_with("AKIA2")),
                 ]),
                 vec![(ALICE, Some("AKIA1")), (ALICE, Some("AKIA2"))],
             ),
