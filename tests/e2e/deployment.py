@@ -54,7 +54,8 @@ class Inbox:
     def alerts(self) -> list[dict[str, Any]]:
         """The findings received so far."""
         self.read()
-        is_alert = lambda values: values["detection"] != "policy-change"  # noqa: E731
+        # What was denied is told without a detection.
+        is_alert = lambda values: values.get("detection", "policy-change") != "policy-change"  # noqa: E731
         return [json.loads(told) for told, values in self.received if is_alert(values)]
 
     def newest(self) -> dict[str, dict[str, Any]]:

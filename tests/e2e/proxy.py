@@ -1,6 +1,6 @@
 """A proxy on loopback between the functions and the emulator: counts requests, and makes some fail.
 
-Functions reach it by AWS_ENDPOINT_URL_DYNAMODB and _SNS. It tells services, operations and accounts
+Functions reach it by AWS_ENDPOINT_URL_DYNAMODB and _SNS, and by others where a test says so. It tells services, operations and accounts
 by their headers, as signed. Faults and counts are of one account, so that no test meets another's.
 """
 
@@ -41,7 +41,7 @@ class Fault:
 
     service: str
     # throttle: refused; error: the service fails; reset: no answer; delay: a late one; lost: what
-    # was asked is done, and no answer.
+    # was asked is done, and no answer; conflict: somebody else wrote meanwhile.
     kind: str
     share: float = 1.0
     # At most so many times.
@@ -78,6 +78,8 @@ class Proxy:
             def do_POST(self) -> None:
                 proxy.answer(self)
 
+            do_GET = do_HEAD = do_PUT = do_DELETE = do_POST
+
         self.server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -107,12 +109,12 @@ class Proxy:
         """Passes a request on, or makes it fail."""
         body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
         account, service = told_by(handler.headers)
-        operation = operation_of(handler.headers, body)
+        operation = operation_of(handler.headers, body) or handler.command
         with self.lock:
             faults = self.faults.get(account, [])
             fault = next((it for it in faults if it.strikes(service, operation, self.dice)), None)
             is_weighed = account in self.weighed and service == "dynamodb"
-        if fault and fault.kind in ("throttle", "error"):
+        if fault and fault.kind in ("throttle", "error", "conflict"):
             self.note(account, Request(service, operation))
             handler.refuse(service, fault.kind)
             return
@@ -160,7 +162,7 @@ class Proxy:
             } | {"X-Amz-Target": target}
         connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=60)
         try:
-            connection.request("POST", handler.path, body, headers)
+            connection.request(handler.command, handler.path, body, headers)
             response = connection.getresponse()
             return response.status, response.getheaders(), response.read()
         finally:
@@ -197,13 +199,22 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         for key, value in headers:
             if key.lower() not in ("content-length", "connection", "transfer-encoding"):
                 self.send_header(key, value)
-        self.send_header("Content-Length", str(len(body)))
+        told = dict((key.lower(), value) for key, value in headers)
+        length = told.get("content-length", "0") if self.command == "HEAD" else str(len(body))
+        self.send_header("Content-Length", length)
         self.end_headers()
         self.wfile.write(body)
 
     def refuse(self, service: str, kind: str) -> None:
         """Answers as a service does that has too much to do, or fails."""
         is_throttle = kind == "throttle"
+        if service == "wafv2":
+            code = {"throttle": "ThrottlingException", "conflict": "WAFOptimisticLockException"}
+            told = code.get(kind, "WAFInternalErrorException")
+            body = json.dumps({"__type": told, "message": kind})
+            headers = [("Content-Type", "application/x-amz-json-1.1")]
+            self.reply(500 if kind == "error" else 400, headers, body.encode())
+            return
         if service == "dynamodb":
             throttled = "ProvisionedThroughputExceededException"
             code = throttled if is_throttle else "InternalServerError"
@@ -212,7 +223,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             headers = [("Content-Type", "application/x-amz-json-1.0")]
             self.reply(400 if is_throttle else 500, headers, body.encode())
             return
-        code = "Throttled" if is_throttle else "InternalError"
+        throttled = "Throttling" if service == "iam" else "Throttled"
+        code = throttled if is_throttle else "InternalError"
         error = f"<Error><Type>Receiver</Type><Code>{code}</Code><Message>{kind}</Message></Error>"
         body = f"<ErrorResponse>{error}<RequestId>made-up</RequestId></ErrorResponse>"
         self.reply(429 if is_throttle else 500, [("Content-Type", "text/xml")], body.encode())

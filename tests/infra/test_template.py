@@ -658,7 +658,7 @@ def test_alerts_alone_reach_the_function_that_denies(template: Template) -> None
     subscription = of_type(template, "AWS::SNS::Subscription")["RespondSubscription"]
     # What was denied has neither attribute, or it would be told of itself.
     assert subscription["FilterPolicy"] == {
-        "severity": ["Medium", "High", "Critical"],
+        "severity": ["Low", "Medium", "High", "Critical"],
         "detection": [{"anything-but": ["policy-change", "digest"]}],
     }
     dead = {"Fn::GetAtt": ["RespondDeadLetterQueue", "Arn"]}

@@ -33,7 +33,7 @@ pub(crate) enum Found {
     Unknown,
 }
 
-/// Looks up an alert, and what is known of its address.
+/// Looks up an alert, and what is known of its address. `account` is that of the deployment.
 ///
 /// # Errors
 ///
@@ -43,6 +43,7 @@ pub(crate) async fn find(
     alerts: &StoredAlerts,
     ledger: &DynamoLedger,
     policy: &Policy,
+    account: &str,
 ) -> Result<Found, Box<dyn Error + Send + Sync>> {
     for _ in 0..TRIES {
         match alerts.look(uid, clock::now()).await? {
@@ -52,7 +53,9 @@ pub(crate) async fn find(
                 let finding = serde_json::from_str(&alert.finding).unwrap_or_default();
                 let facts = facts_of(&alert, &finding);
                 let now = clock::now();
-                let known = ledger.known_of(&facts.key, &facts.accounts, policy, now).await?;
+                let mut accounts = facts.accounts.clone();
+                accounts.insert(account.to_owned());
+                let known = ledger.known_of(&facts.key, &accounts, policy, now).await?;
                 let (title, score) = (alert.title, alert.score);
                 return Ok(Found::Case(
                     Box::new(Case { alert: facts, title, score, known }),

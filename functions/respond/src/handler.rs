@@ -166,9 +166,10 @@ impl Handler {
     /// The alerts of these uids, with what is known of their addresses.
     async fn due(&mut self, uids: &BTreeSet<&str>) -> Result<Due, Fault> {
         let policy = &self.policies.seen(clock::now()).await?.policy;
+        let account = &self.settings.account;
         let mut due = Due::default();
         for uid in uids {
-            match find(uid, &self.alerts, &self.ledger, policy).await? {
+            match find(uid, &self.alerts, &self.ledger, policy, account).await? {
                 Found::Case(it, finding) => {
                     due.cases.push(*it);
                     due.findings.push(finding);

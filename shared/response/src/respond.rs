@@ -264,3 +264,6 @@ impl Responded {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

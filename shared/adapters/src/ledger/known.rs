@@ -5,21 +5,19 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use callerwatch_detection::activity::Cloud;
+use callerwatch_detection::evidence::principal_hash;
 use callerwatch_detection::policy::Policy;
 use callerwatch_detection::source::LedgerKey;
 use callerwatch_detection::timestamp::Timestamp;
 use callerwatch_response::Known;
-use callerwatch_response::guard::{keys, network_of_key};
-use futures_util::future::try_join_all;
+use callerwatch_response::guard::{keys, network_of_key, workers};
 use ipnet::IpNet;
 
-use super::{DynamoLedger, LedgerError, item};
-
-/// How many ledgers are read at once.
-const AT_ONCE: usize = 16;
+use super::{DynamoLedger, LedgerError};
 
 impl DynamoLedger {
-    /// What is known of the address of an alert, and of the accounts that it called.
+    /// What is known of the address of an alert, and of AWS accounts.
     ///
     /// # Errors
     ///
@@ -52,11 +50,22 @@ impl DynamoLedger {
     ) -> Result<Known, LedgerError> {
         let keys = keys(network);
         let mut known = Known { is_whole: keys.is_some(), ..Known::default() };
-        for keys in keys.unwrap_or_default().chunks(AT_ONCE) {
-            let items = try_join_all(keys.iter().map(|key| self.read(key))).await?;
-            known.ledgers.extend(items.iter().map(item::decode));
+        let ledgers = self.look(&keys.unwrap_or_default()).await?;
+        known.ledgers = ledgers.into_iter().map(|(_, ledger)| ledger).collect();
+        // What calls say of themselves, for who has no baseline.
+        for sample in known.ledgers.iter().flat_map(|ledger| &ledger.samples) {
+            let principal = sample.principal();
+            if let (Some(hash), Some(name)) = (principal_hash(sample.cloud, principal), principal) {
+                known.names.insert(hash, name.to_owned());
+            }
         }
-        let _ = (accounts, policy, now);
+        let workers: Vec<u64> = workers(&known.ledgers, policy, now).into_iter().collect();
+        let named = self.who(&workers).await?.into_iter();
+        known.names.extend(named.map(|(principal, who)| (principal, who.uid)));
+        for account in accounts {
+            let days = self.history(Cloud::Aws, account).await?;
+            known.histories.insert(account.clone(), days);
+        }
         Ok(known)
     }
 }
