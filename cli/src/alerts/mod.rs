@@ -27,7 +27,7 @@ pub(crate) fn run(command: &AlertsCommand) -> anyhow::Result<u8> {
             }
             AlertsCommand::Show { uid, table, format } => {
                 let alert = StoredAlerts::new(&config, table).find(uid, clock::now()).await?;
-                show::show(&alert, *format)
+                show::show(&alert, table, *format)
             }
             AlertsCommand::Close { uid, reason, table } => {
                 let reason = reason.trim();

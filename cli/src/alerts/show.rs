@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use callerwatch_adapters::ledger::{State, StoredAlert};
+use callerwatch_response::guard::network_of_text;
 use serde_json::{Value, json};
 
 use super::{state, status};
@@ -12,7 +13,7 @@ use crate::report::{brief, plain, plain_json};
 /// OCSF `activity_id` of a finding that is closed.
 const CLOSE: u32 = 3;
 
-pub(super) fn show(alert: &StoredAlert, format: Format) -> anyhow::Result<u8> {
+pub(super) fn show(alert: &StoredAlert, table: &str, format: Format) -> anyhow::Result<u8> {
     let mut finding = serde_json::from_str(&alert.finding).unwrap_or(Value::Null);
     let mut out = io::BufWriter::new(io::stdout().lock());
     match format {
@@ -20,7 +21,7 @@ pub(super) fn show(alert: &StoredAlert, format: Format) -> anyhow::Result<u8> {
             as_it_is_now(&mut finding, &alert.state);
             writeln!(out, "{}", plain_json(&finding.to_string()))?;
         }
-        Format::Text => text(&mut out, alert, &finding)?,
+        Format::Text => text(&mut out, alert, table, &finding)?,
     }
     out.flush()?;
     Ok(0)
@@ -42,7 +43,7 @@ fn as_it_is_now(finding: &mut Value, state: &State) {
     }
 }
 
-fn text(out: &mut impl Write, alert: &StoredAlert, finding: &Value) -> io::Result<()> {
+fn text(out: &mut impl Write, alert: &StoredAlert, table: &str, finding: &Value) -> io::Result<()> {
     let StoredAlert { uid, day, severity, score, title, source, detection, .. } = alert;
     writeln!(out, "{severity} {score}  {}", plain(title))?;
     let mut field = |label: &str, text: &str| writeln!(out, "  {label:9}{text}");
@@ -77,6 +78,10 @@ fn text(out: &mut impl Write, alert: &StoredAlert, finding: &Value) -> io::Resul
     let evidences = finding.pointer("/evidences").and_then(Value::as_array);
     for (index, evidence) in evidences.into_iter().flatten().enumerate() {
         field(if index == 0 { "evidence" } else { "" }, &call(evidence))?;
+    }
+    if let Ok(network) = network_of_text(source) {
+        let table = plain(table);
+        field("deny", &format!("callerwatch block explain {network} --table {table}"))?;
     }
     field("uid", uid)
 }

@@ -87,6 +87,9 @@ pub(crate) struct AddOptions {
     pub(crate) hours: Option<i64>,
     #[command(flatten)]
     pub(crate) person: PersonOptions,
+    /// Only say what would be done.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// Who asks for a denial, and what they take on themselves.

@@ -33,7 +33,7 @@ pub(super) async fn add(
     let now = now();
     let mut gathered = Gathered::of(deployment, &options.address, now).await?;
     gathered.callers = callers;
-    let mode = deployment.settings.mode;
+    let mode = if options.dry_run { Mode::DryRun } else { deployment.settings.mode };
     let adding = Adding { deployment, options, reason, person: &person, gathered: &gathered };
     let added = match mode {
         Mode::DryRun => adding.add(mode, now).await?,

@@ -3,17 +3,16 @@
 //!
 //! Reads, and writes nothing.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use anyhow::{Context, bail};
 use callerwatch_adapters::ledger::DynamoLedger;
 use callerwatch_adapters::policy::{Loaded, PolicyStore};
-use callerwatch_detection::activity::Cloud;
 use callerwatch_detection::ledger::Bounds;
-use callerwatch_detection::policy::Policy;
 use callerwatch_detection::timestamp::Timestamp;
 use callerwatch_feeds::{Answer, Fetcher};
-use callerwatch_response::guard::{keys, network_of_text, workers};
+use callerwatch_response::guard::network_of_text;
 use callerwatch_response::{Grounds, Known};
 
 use super::Deployment;
@@ -43,10 +42,29 @@ impl Gathered {
     ) -> anyhow::Result<Self> {
         let Deployment { clients, settings, table, .. } = deployment;
         let (s3, dynamodb) = (clients.s3.clone(), clients.dynamodb.clone());
-        let policies =
-            PolicyStore::new(s3, dynamodb.clone(), &settings.state_bucket, POLICY_KEY, table);
-        let loaded = policies.in_force().await?;
-        let known = known(deployment, address, &loaded.policy, now).await?;
+        let bucket = &settings.state_bucket;
+        let mut policies = PolicyStore::new(s3, dynamodb.clone(), bucket, POLICY_KEY, table);
+        policies.seen(now).await?;
+        let is_refused = policies.is_refused();
+        let is_damaged = policies.is_damaged();
+        let loaded = policies.into_loaded().filter(|it| !is_refused || !it.etag.is_empty());
+        let Some(loaded) = loaded.filter(|_| !is_damaged) else {
+            bail!(
+                "the policy in {bucket}, or what feeds were compiled to, cannot be read, so that it is \
+                 not known what protects addresses"
+            );
+        };
+        // What is no network is refused for that.
+        let known = match network_of_text(address) {
+            Ok(network) => {
+                // Nothing is added, so how long it would be kept is of no account.
+                let bounds = Bounds::of(&loaded.policy);
+                let ledgers = DynamoLedger::new(dynamodb, table, bounds, 0, 0);
+                let accounts = BTreeSet::from([settings.account.clone()]);
+                ledgers.known(network, &accounts, &loaded.policy, now).await?
+            }
+            Err(_) => Known::default(),
+        };
         Ok(Self { loaded, known, callers: Vec::new() })
     }
 
@@ -59,29 +77,6 @@ impl Gathered {
         grounds.callers = &self.callers;
         grounds
     }
-}
-
-async fn known(
-    deployment: &Deployment,
-    address: &str,
-    policy: &Policy,
-    now: Timestamp,
-) -> anyhow::Result<Known> {
-    // What is no network is refused for that.
-    let Ok(network) = network_of_text(address) else { return Ok(Known::default()) };
-    let dynamodb = deployment.clients.dynamodb.clone();
-    // Nothing is added, so how long it would be kept is of no account.
-    let ledgers = DynamoLedger::new(dynamodb, &deployment.table, Bounds::of(policy), 0, 0);
-    let account = &deployment.settings.account;
-    let mut known = Known::default();
-    known.histories.insert(account.clone(), ledgers.history(Cloud::Aws, account).await?);
-    let Some(keys) = keys(network) else { return Ok(known) };
-    known.is_whole = true;
-    known.ledgers = ledgers.look(&keys).await?.into_iter().map(|(_, ledger)| ledger).collect();
-    let workers: Vec<u64> = workers(&known.ledgers, policy, now).into_iter().collect();
-    let names = ledgers.who(&workers).await?;
-    known.names = names.into_iter().map(|(principal, who)| (principal, who.uid)).collect();
-    Ok(known)
 }
 
 /// Where the command calls from: what was said, or else what is seen by AWS.

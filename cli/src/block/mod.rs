@@ -78,7 +78,7 @@ async fn finish(
     changes.extend(converged.changes.iter().cloned());
     let mut out = io::stdout();
     if mode == Mode::DryRun {
-        writeln!(out, "RespondMode is dry-run: nothing was changed. It would be:")?;
+        writeln!(out, "a dry run: nothing was changed; it would be:")?;
     }
     for change in &changes {
         writeln!(out, "{}", told(change))?;

@@ -167,6 +167,11 @@ impl PolicyStore {
         self.first().await
     }
 
+    /// The same, for whoever saw it and looks for no other.
+    pub fn into_loaded(self) -> Option<Loaded> {
+        self.loaded
+    }
+
     /// Whether the newest file is refused, and an older one in force.
     pub fn is_refused(&self) -> bool {
         self.is_refused
