@@ -1,5 +1,6 @@
 """What is denied by hand: the command against a stack, with a policy of IAM and sets of WAF."""
 
+import datetime
 import http.client
 import http.server
 import json
@@ -11,8 +12,9 @@ from typing import Any, Iterator
 
 import pytest
 
+from . import events
 from .conftest import Deploy
-from .deployment import Deployment
+from .deployment import Deployment, bodies
 from .proxy import operation_of, told_by
 from .scan import CALLERWATCH
 
@@ -259,7 +261,7 @@ def test_refused(denying: Denying) -> None:
         ("198.51.100.3", "198.51.100.3/32 lies in 198.51.100.0/28 of the trusted network office"),
         (ME, f"{ME} is where you call from yourself"),
         ("10.0.0.5", "10.0.0.5 is a private address"),
-        ("203.0.112.0/23", "203.0.112.0/23 is wider than /24"),
+        ("198.51.100.0/23", "198.51.100.0/23 is wider than /24"),
         ("\x1b[31mred", "`\\u{1b}[31mred` is neither an address nor a prefix"),
     ]:
         told = denying.add(address, status=1)
@@ -272,6 +274,26 @@ def test_refused(denying: Denying) -> None:
     assert verdicts["width"] == verdicts["caller"] == "pass"
     told = denying.run("add", "203.0.113.7", "--reason", " ", "--my-address", ME, status=2)
     assert "the reason must have 1 to 200 characters" in told
+    assert denying.denials() == {}
+
+
+def test_whoever_works_there_has_to_be_named(denying: Denying) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    start = (now - events.NOON).total_seconds() - 600
+    for principal in ("alice", "bob"):
+        records = events.ordinary("203.0.113.50", principal, 1, start)
+        assert denying.deployment.invoke_batch(bodies(records)) == []
+    told = denying.add("203.0.113.50", status=1)
+    assert "would have cut off 2 principals: " in told, told
+    asked = ("203.0.113.50", "--my-address", ME, "--format", "json")
+    guards = json.loads(denying.run("explain", *asked, status=1))["guards"]
+    [healthy] = [it for it in guards if it["guard"] == "healthy"]
+    [first, second] = healthy["reasons"][0]["unless_named"]
+    denying.add("203.0.113.50", "--cut-off", first, status=1)
+    assert denying.denials() == {}
+    denying.add("203.0.113.50", "--cut-off", first, "--cut-off", second)
+    assert list(denying.denials()) == ["203.0.113.50/32"]
+    denying.run("rollback", said="yes\n")
     assert denying.denials() == {}
 
 
