@@ -91,6 +91,10 @@ class Response:
             )
         self.look_after()
 
+    def attack(self, records: list[events.Record]) -> None:
+        """Has an incident read at once, so that its alert is whole when it is told."""
+        self.deployment.invoke({"Records": records})
+
     def look_after(self) -> None:
         """What the schedule does."""
         self.deployment.invoke({}, "RespondFunctionName")
@@ -209,7 +213,8 @@ def uid_of(response: Response, source: str) -> str:
 
 
 def test_an_attack_is_denied_and_let_go_again(enforcing: Response) -> None:
-    enforcing.deployment.put(events.brute_force("203.0.113.1") + events.brute_force("2001:db8:7::1"))
+    enforcing.attack(events.brute_force("203.0.113.1"))
+    enforcing.attack(events.brute_force("2001:db8:7::1"))
     v6 = "2001:db8:7::/64"
     wait_for("both to be denied", lambda: {"203.0.113.1", v6} <= enforcing.in_policy(), 60)
     wait_for("both to be in the sets", lambda: enforcing.in_set("IPV4") and enforcing.in_set("IPV6"))
@@ -242,7 +247,7 @@ def test_an_attack_is_denied_and_let_go_again(enforcing: Response) -> None:
 
 
 def test_drift_is_repaired_and_what_others_added_stays(enforcing: Response) -> None:
-    enforcing.deployment.put(events.brute_force("203.0.113.2"))
+    enforcing.attack(events.brute_force("203.0.113.2"))
     wait_for("it to be denied", lambda: "203.0.113.2/32" in enforcing.in_set("IPV4"), 60)
     enforcing.settle()
     # Somebody takes ours out of the set and puts theirs there; somebody detaches the policy.
@@ -286,7 +291,7 @@ def test_forged_messages_deny_nobody(enforcing: Response) -> None:
     assert enforcing.in_set("IPV4") == set()
 
     # A message of an alert that there is says nothing but which: its own address is denied.
-    enforcing.deployment.put(events.brute_force("203.0.113.3"))
+    enforcing.attack(events.brute_force("203.0.113.3"))
     uid = uid_of(enforcing, "203.0.113.3")
     enforcing.settle()
     forged["finding_info"]["uid"] = uid
@@ -300,8 +305,8 @@ def test_a_gateway_of_healthy_people_is_not_denied(enforcing: Response) -> None:
     """Whoever fails through somebody's gateway does not have it denied, and is told whom it would hit."""
     gateway = "203.0.113.4"
     for who in ("heidi", "ivan", "judy"):
-        enforcing.deployment.invoke({"Records": events.ordinary(gateway, who, 2)})
-    enforcing.deployment.put(events.incident("error-burst", gateway))
+        enforcing.attack(events.ordinary(gateway, who, 2))
+    enforcing.attack(events.incident("error-burst", gateway))
     uid_of(enforcing, gateway)
     refused = wait_for(
         "the refusal to be told",
@@ -323,7 +328,7 @@ def test_twenty_at_once_while_others_write_and_are_throttled(enforcing: Response
     # Nothing is served by the queue meanwhile: these come all at once.
     enforcing.deployment.functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
     for address in addresses:
-        enforcing.deployment.invoke({"Records": events.incident("password-spray", address)})
+        enforcing.attack(events.incident("password-spray", address))
     uids = [uid_of(enforcing, address) for address in addresses]
     wire.set_faults(
         enforcing.deployment.account,
@@ -355,7 +360,7 @@ def test_a_dry_run_changes_nothing(answering: Answering, wire: Proxy) -> None:
     dry = answering("dry-run")
     version = dry.version()
     address = "203.0.113.5"
-    dry.deployment.invoke({"Records": events.brute_force(address)})
+    dry.attack(events.brute_force(address))
     uid = uid_of(dry, address)
     wait_for("it to be told", lambda: dry.told("denied"), 60)
     dry.settle()
@@ -375,7 +380,7 @@ def test_a_dry_run_changes_nothing(answering: Answering, wire: Proxy) -> None:
 def test_nothing_is_denied_while_nobody_knows_who_works_there(answering: Answering) -> None:
     new = answering("enforce", history=False)
     address = "203.0.113.6"
-    new.deployment.invoke({"Records": events.incident("password-spray", address)})
+    new.attack(events.incident("password-spray", address))
     uid = uid_of(new, address)
     refused = wait_for("the refusal to be told", lambda: new.told("refused"), 60)
     assert "nobody knows who works there" in refused[0]["why"]
