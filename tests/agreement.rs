@@ -114,7 +114,7 @@ fn answer(question: &Question, case: &Case) -> bool {
     let result = read_document(document.as_bytes(), &mut |event| {
         let Event::Reading(Reading::Activity(call)) = event else { return };
         is_asked |= match (&question.detection, &question.outcomes) {
-            (Some(detection), None) => counts_toward(detection, &call, case.meta.threshold),
+            (Some(detection), None) => counts_toward(detection, call, case.meta.threshold),
             (None, Some(outcomes)) => {
                 let outcome = format!("{:?}", call.outcome);
                 outcomes.contains(&outcome) && call.source.ledger_key().is_some()

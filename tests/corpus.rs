@@ -132,7 +132,7 @@ impl Tally {
                 Event::Rejected(it) => return rejected.push(it),
                 Event::Reading(Reading::NotACall { cloud, .. }) => {
                     self.not_calls += 1;
-                    cloud
+                    *cloud
                 }
                 Event::Reading(Reading::Activity(call)) => {
                     self.calls += 1;

@@ -107,7 +107,7 @@ pub fn scan(
         let mut sink = |event: Event<'_>| {
             watch(&event);
             if let Event::Reading(Reading::Activity(call)) = event {
-                for observation in observer.observe(&call, intelligence, &policy, None) {
+                for observation in observer.observe(call, intelligence, &policy, None) {
                     ledger.add(observation);
                 }
             }

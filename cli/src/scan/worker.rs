@@ -106,20 +106,20 @@ impl Worker<'_> {
         callerwatch_sources::read(&mut bytes, buffers, &mut |event| match event {
             Event::Reading(Reading::Activity(activity)) => {
                 outcome.records += 1;
-                summary.count(&activity);
-                if closeup.as_mut().is_some_and(|closeup| !closeup.take(&activity)) {
+                summary.count(activity);
+                if closeup.as_mut().is_some_and(|closeup| !closeup.take(activity)) {
                     return;
                 }
                 // A scan has no now: logs are read when they are read.
                 let observations =
-                    observer.observe(&activity, &setup.intelligence, &setup.policy, None);
+                    observer.observe(activity, &setup.intelligence, &setup.policy, None);
                 for observation in observations {
                     ledger.add(observation);
                 }
             }
             Event::Reading(Reading::NotACall { what, .. }) => {
                 outcome.records += 1;
-                *summary.not_calls.entry(what).or_default() += 1;
+                *summary.not_calls.entry(*what).or_default() += 1;
             }
             Event::Rejected(Rejected { why, at }) => {
                 let slot = outcome.rejected.entry(why);

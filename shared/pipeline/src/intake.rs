@@ -132,7 +132,7 @@ impl<'a> Intake<'a> {
                     }
                     observed.counts.newest = observed.counts.newest.max(activity.time);
                     let observations = observer.observe(
-                        &activity,
+                        activity,
                         judgement.intelligence,
                         judgement.policy,
                         Some(judgement.now),
@@ -280,7 +280,7 @@ mod tests {
         let now = Timestamp::from_millis(1_772_438_400_000).unwrap();
         let read = |n: u32, panics: bool| {
             move |_: &mut Buffers, sink: &mut dyn FnMut(Event<'_>)| {
-                sink(Event::Reading(Reading::Activity(failed_sign_in(n, now))));
+                sink(Event::Reading(&Reading::Activity(failed_sign_in(n, now))));
                 assert!(!panics, "this record broke the reader");
                 Ok(Extent::default())
             }
@@ -317,7 +317,7 @@ mod tests {
                     for (n, address) in &failures {
                         let mut call = failed_sign_in(*n, now);
                         call.source = Source::from_address(*address, "");
-                        sink(Event::Reading(Reading::Activity(call)));
+                        sink(Event::Reading(&Reading::Activity(call)));
                     }
                     Ok(Extent::default())
                 };
@@ -344,7 +344,7 @@ mod tests {
         let observed = taken_in(now, |intake| {
             let mut flood = |_: &mut Buffers, sink: &mut dyn FnMut(Event<'_>)| {
                 for n in 0..50_000 {
-                    sink(Event::Reading(Reading::Activity(failed_sign_in(n, now))));
+                    sink(Event::Reading(&Reading::Activity(failed_sign_in(n, now))));
                 }
                 Ok(Extent::default())
             };

@@ -57,12 +57,12 @@ fn hand_over<'a>(record: Record<'a>, sink: &mut dyn FnMut(Reading<'a>)) -> bool 
     }
     sink(match outcome::ending(&record) {
         Ending::NotACall(what) => Reading::NotACall { cloud: Cloud::Aws, what },
-        Ending::Call(outcome) => Reading::Activity(normalize(record, outcome)),
+        Ending::Call(outcome) => normalize(record, outcome),
     });
     true
 }
 
-fn normalize(mut record: Record<'_>, outcome: Outcome) -> ApiActivity<'_> {
+fn normalize(mut record: Record<'_>, outcome: Outcome) -> Reading<'_> {
     let uid = uid(&record);
     let mfa = mfa(&record);
     let is_service_event = record.event_type.as_str().eq_ignore_ascii_case("AwsServiceEvent")
@@ -99,7 +99,7 @@ fn normalize(mut record: Record<'_>, outcome: Outcome) -> ApiActivity<'_> {
     if actor.kind == ActorKind::Foreign && service == "sts.amazonaws.com" {
         actor.kind = ActorKind::Unknown;
     }
-    ApiActivity {
+    Reading::Activity(ApiActivity {
         cloud: Cloud::Aws,
         uid,
         time: instant::parse(record.event_time.as_str()),
@@ -121,7 +121,7 @@ fn normalize(mut record: Record<'_>, outcome: Outcome) -> ApiActivity<'_> {
         read_only: record.read_only.is_true(),
         console_session: record.session_credential_from_console.is_true(),
         workload,
-    }
+    })
 }
 
 /// One identifier for all copies of an event: those that other accounts got of it, and those that

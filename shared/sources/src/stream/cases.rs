@@ -17,8 +17,8 @@ fn show(text: &str) -> String {
     let mut shown = Vec::new();
     let mut sink = |event: Event<'_>| {
         shown.push(match event {
-            Event::Reading(Reading::Activity(activity)) => activity.operation.into_owned(),
-            Event::Reading(Reading::NotACall { what, .. }) => what.to_owned(),
+            Event::Reading(Reading::Activity(activity)) => activity.operation.to_string(),
+            Event::Reading(Reading::NotACall { what, .. }) => (*what).to_owned(),
             Event::Rejected(Rejected { at, why }) => format!("{}: {why}", short_offset(at)),
         });
     };

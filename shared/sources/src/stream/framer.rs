@@ -213,7 +213,7 @@ impl Framer {
         let mut tried = None;
         if is_likely_bare && self.latest == Cloud::Aws {
             tried = Some(Cloud::Aws);
-            let first = aws::read_first(rest, &mut |reading| sink(Event::Reading(reading)));
+            let first = aws::read_first(rest, &mut |reading| sink(Event::Reading(&reading)));
             if let Ok(aws::First { end, taken: true }) = first {
                 return self.took(Cloud::Aws, at + end, sink);
             }
@@ -237,7 +237,7 @@ impl Framer {
             }
             Ok(Object::Whole { end, is_control: true, .. }) => {
                 let what = "control message";
-                sink(Event::Reading(Reading::NotACall { cloud: Cloud::Aws, what }));
+                sink(Event::Reading(&Reading::NotACall { cloud: Cloud::Aws, what }));
                 self.took(Cloud::Aws, at + end, sink)
             }
             Ok(Object::Whole { end, envelope, .. }) => {
@@ -379,7 +379,7 @@ impl Framer {
 }
 
 fn take(cloud: Cloud, record: &str, sink: Sink<'_>) -> bool {
-    let sink = &mut |reading: Reading<'_>| sink(Event::Reading(reading));
+    let sink = &mut |reading: Reading<'_>| sink(Event::Reading(&reading));
     match cloud {
         Cloud::Aws => aws::read(record, sink),
         Cloud::Azure => azure::read(record, sink),

@@ -28,14 +28,10 @@ pub(crate) use object::Members;
 pub use window::Buffers;
 
 /// One record of an input.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "an event is looked at once and never kept; a box would cost an allocation a record"
-)]
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// It was read.
-    Reading(Reading<'a>),
+    /// It was read. Lent, since it is large, is looked at once, and is hardly ever kept.
+    Reading(&'a Reading<'a>),
     /// It could not be read, and its neighbours could.
     Rejected(Rejected),
 }
@@ -141,7 +137,7 @@ pub fn read(
         let is_last = filled.is_ok() && buffers.is_last();
         let mut done = 0;
         if is_last && text_bytes == 0 {
-            let progress = delivery::read(text, &mut |reading| sink(Event::Reading(reading)));
+            let progress = delivery::read(text, &mut |reading| sink(Event::Reading(&reading)));
             if progress.is_whole {
                 text_bytes = u64::try_from(text.len()).unwrap_or_default();
                 return Ok(Extent { input_bytes: buffers.input_bytes(), text_bytes });
