@@ -71,6 +71,8 @@ fn settings(targets: &[(TargetKind, &str)], attached_to: &[&str]) -> Settings {
         break_glass: vec![BREAK_GLASS.to_owned()],
         account: ACCOUNT.to_owned(),
         state_bucket: "callerwatch-state".to_owned(),
+        topic_arn: format!("arn:aws:sns:us-east-1:{ACCOUNT}:alerts"),
+        revoked_roles: Vec::new(),
     }
 }
 
