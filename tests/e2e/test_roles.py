@@ -6,10 +6,10 @@ What topics and keys allow by themselves is asserted on the template.
 import datetime
 import json
 import pathlib
-from typing import Iterator
+from typing import Any, Iterator
 
 import pytest
-from emulator import Emulator
+from emulator import Emulator, wait_for
 
 from . import events
 from .conftest import ACCOUNTS
@@ -23,10 +23,14 @@ def deployment(proxy: object, built: pathlib.Path) -> Iterator[Deployment]:
     with Emulator(authorize=True) as emulator:
         trail = f"trail-{account}"
         emulator.client("s3", account).create_bucket(Bucket=trail)
+        emulator.client("iam", account).create_group(GroupName="people")
         parameters = {"TrailBucketName": trail, "TrailDelivery": "s3"}
+        # Without sets: of what WAF is asked the emulator does not know the resource.
+        parameters |= {"RespondMode": "enforce", "DenyGroups": "people"}
         stack = emulator.deploy(parameters=parameters, code=built, account=account)
         deployment = Deployment(emulator, proxy, stack, trail)
-        own = '[[lists]]\nname = "own"\ncategory = "malicious"\npath = "own.txt"\n'
+        own = '[response]\nseverity = "Low"\nhours = 96\n'
+        own += '[[lists]]\nname = "own"\ncategory = "malicious"\npath = "own.txt"\n'
         deployment.policy(own, own="203.0.113.9\n")
         yield deployment
 
@@ -79,3 +83,30 @@ def test_the_role_of_digests_is_enough(deployment: Deployment) -> None:
     deployment.dynamodb.put_item(TableName=deployment.outputs["TableName"], Item=due)
     assert deployment.invoke({}, "DigestFunctionName") == {"alerts": 1}
     assert "done" in deployment.item("digest", "state")
+
+
+def test_the_role_of_denials_is_enough(deployment: Deployment) -> None:
+    """An alert is judged by the table and the policy, and denied for; what is over goes; both are written down."""
+    for account in (deployment.account, events.ACCOUNT):
+        call = events.ordinary("203.0.113.200", "erin", 1)[0]
+        deployment.invoke({"Records": [call | {"recipientAccountId": account, "eventID": account}]})
+    deployment.invoke({"Records": events.incident("password-spray", "203.0.113.7")})
+
+    def denial() -> dict[str, Any]:
+        return deployment.item("denials", "203.0.113.7/32")
+
+    def kept() -> str:
+        return denial().get("denial", {}).get("S", "")
+
+    wait_for("the address to be denied", lambda: '"state":"denied"' in kept(), 60)
+    over = json.dumps(json.loads(kept()) | {"until": 0})
+    deployment.dynamodb.put_item(
+        TableName=deployment.outputs["TableName"], Item=denial() | {"denial": {"S": over}}
+    )
+    assert deployment.invoke({}, "RespondFunctionName") == {"batchItemFailures": []}
+    assert denial() == {}
+    assert "settings" in deployment.item("response", "settings")
+    told = deployment.s3.list_objects_v2(Bucket=deployment.state_bucket, Prefix="responses/")
+    assert told["KeyCount"] >= 2
+    log = deployment.stack.function_log(deployment.outputs["RespondFunctionName"])
+    assert not [line for line in log if "AccessDenied" in line]
