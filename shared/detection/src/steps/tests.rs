@@ -97,10 +97,7 @@ fn what_is_denied_without_an_alert_is_denied_by_the_same_commands() {
         of_alert.into_iter().filter(|step| step.action == Action::Deny).collect();
     assert_eq!(told, of_alert);
     let told = denying(&"2001:db8:7::/48".parse().unwrap(), &[Cloud::Azure]);
-    assert!(
-        told[0].text.contains(r#"iPv6CidrRange","cidrAddress":"2001:db8:7::/48""#),
-        "{told:?}"
-    );
+    assert!(told[0].text.contains(r#"iPv6CidrRange","cidrAddress":"2001:db8:7::/48""#), "{told:?}");
 }
 
 #[test]
