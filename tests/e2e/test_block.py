@@ -187,6 +187,9 @@ def denying(deployment: Deployment) -> Iterator[Denying]:
     command.deployment, command.table = stack, stack.outputs["TableName"]
     told = command.run("list", status=2)
     assert "RespondMode" in told and "DenyGroups" in told, "what is off says how it is switched on"
+    known = ("--cut-off", stack.account, "--my-address", ME)
+    told = command.run("explain", "203.0.113.8", "--state-bucket", stack.state_bucket, *known)
+    assert told.startswith("203.0.113.8 may be denied\n") and "none that could deny it" in told
     yield Denying(stack)
 
 
