@@ -7,7 +7,7 @@ use callerwatch_detection::timestamp::Timestamp;
 use callerwatch_tests::START;
 use pollster::block_on;
 
-use crate::Facts;
+use crate::implementations::Facts;
 
 fn at(secs: i64) -> Timestamp {
     Timestamp::from_millis(START + 1000 * secs).expect("a time")

@@ -2,18 +2,17 @@
 
 mod baselines;
 mod histories;
+mod implementations;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use callerwatch_adapters::ledger::{Digests, DynamoLedger, LedgerError};
-use callerwatch_detection::activity::{Cloud, Outcome};
-use callerwatch_detection::baseline::{Baseline, Who};
+use callerwatch_adapters::ledger::{Digests, DynamoLedger};
+use callerwatch_detection::activity::Outcome;
 use callerwatch_detection::budget::Budget;
 use callerwatch_detection::decide;
-use callerwatch_detection::history::AccountDay;
 use callerwatch_detection::intelligence::Intelligence;
 use callerwatch_detection::ledger::{
     Batch, Bounds, Claim, Ledger, Mark, MemoryLedger, Record, SharedMemoryLedger, SourceLedger,
@@ -23,10 +22,12 @@ use callerwatch_detection::observe::Observer;
 use callerwatch_detection::policy::Policy;
 use callerwatch_detection::score::Severity;
 use callerwatch_detection::source::LedgerKey;
-use callerwatch_detection::timestamp::{Day, Timestamp};
+use callerwatch_detection::timestamp::Timestamp;
 use callerwatch_tests::emulator::{Emulator, create_table};
 use callerwatch_tests::{START, call};
 use pollster::block_on;
+
+use crate::implementations::{Facts, OnRuntime};
 
 /// Runs the whole contract on fresh ledgers that `make` makes, bounded by [`Bounds::default`].
 fn contract<L: Facts>(make: impl Fn() -> L) {
@@ -214,105 +215,6 @@ fn dynamodb_digests() {
         let (titles, _) = told(11_100).await.expect("an hour");
         assert_eq!(titles, [""; 0]);
     });
-}
-
-/// What a ledger tells besides, of what nothing is decided on.
-trait Facts: Ledger {
-    fn who(&self, principals: &[u64]) -> BTreeMap<u64, Who>;
-    fn history(&self, cloud: Cloud, account: &str) -> BTreeSet<Day>;
-}
-
-impl Facts for SharedMemoryLedger {
-    fn who(&self, principals: &[u64]) -> BTreeMap<u64, Who> {
-        self.who(principals)
-    }
-
-    fn history(&self, cloud: Cloud, account: &str) -> BTreeSet<Day> {
-        self.history(cloud, account)
-    }
-}
-
-impl<L: Facts + Sync> Facts for WarmLedger<L> {
-    fn who(&self, principals: &[u64]) -> BTreeMap<u64, Who> {
-        self.inner().who(principals)
-    }
-
-    fn history(&self, cloud: Cloud, account: &str) -> BTreeSet<Day> {
-        self.inner().history(cloud, account)
-    }
-}
-
-impl Facts for OnRuntime<'_> {
-    fn who(&self, principals: &[u64]) -> BTreeMap<u64, Who> {
-        self.emulator.block_on(self.ledger.who(principals)).expect("who")
-    }
-
-    fn history(&self, cloud: Cloud, account: &str) -> BTreeSet<Day> {
-        self.emulator.block_on(self.ledger.history(cloud, account)).expect("a history")
-    }
-}
-
-/// A ledger whose requests run on the emulator's runtime, whoever asks.
-struct OnRuntime<'a> {
-    ledger: DynamoLedger,
-    emulator: &'a Emulator,
-}
-
-impl Ledger for OnRuntime<'_> {
-    type Error = LedgerError;
-
-    async fn observe(&self, key: &LedgerKey, batch: &Batch) -> Result<SourceLedger, LedgerError> {
-        self.emulator.block_on(self.ledger.observe(key, batch))
-    }
-
-    async fn learn(
-        &self,
-        principal: u64,
-        learned: &Baseline,
-        who: Option<&Who>,
-    ) -> Result<Baseline, LedgerError> {
-        self.emulator.block_on(self.ledger.learn(principal, learned, who))
-    }
-
-    async fn keep_day(&self, day: &AccountDay) -> Result<(), LedgerError> {
-        self.emulator.block_on(self.ledger.keep_day(day))
-    }
-
-    async fn claim(
-        &self,
-        key: &LedgerKey,
-        mark: Mark,
-        now: Timestamp,
-    ) -> Result<Claim, LedgerError> {
-        self.emulator.block_on(self.ledger.claim(key, mark, now))
-    }
-
-    async fn admit(
-        &self,
-        budget: &Budget,
-        key: &LedgerKey,
-        mark: Mark,
-    ) -> Result<bool, LedgerError> {
-        self.emulator.block_on(self.ledger.admit(budget, key, mark))
-    }
-
-    async fn amend(
-        &self,
-        key: &LedgerKey,
-        mark: Mark,
-        record: &Record,
-    ) -> Result<bool, LedgerError> {
-        self.emulator.block_on(self.ledger.amend(key, mark, record))
-    }
-
-    async fn mark(
-        &self,
-        key: &LedgerKey,
-        mark: Mark,
-        record: Option<&Record>,
-    ) -> Result<(), LedgerError> {
-        self.emulator.block_on(self.ledger.mark(key, mark, record))
-    }
 }
 
 fn key() -> LedgerKey {

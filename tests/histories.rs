@@ -7,7 +7,7 @@ use callerwatch_detection::history::{AccountDay, DAYS};
 use callerwatch_detection::timestamp::Day;
 use pollster::block_on;
 
-use crate::Facts;
+use crate::implementations::Facts;
 
 const ACCOUNT: &str = "111111111111";
 
