@@ -11,13 +11,14 @@ use aws_sdk_iam::operation::delete_role_policy::DeleteRolePolicyError;
 use aws_sdk_iam::operation::get_role_policy::GetRolePolicyError;
 use aws_sdk_iam::types::{AccessKeyMetadata, StatusType};
 use callerwatch_detection::plain::plain;
+use callerwatch_detection::policy::is_like;
 use callerwatch_detection::timestamp::Timestamp;
 use callerwatch_response::{Change, Mode};
 use ipnet::IpNet;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use crate::arn::{Arn, is_like};
+use crate::arn::Arn;
 use crate::fault::TargetError;
 use crate::succeeded::Principal;
 
@@ -180,7 +181,7 @@ impl Sessions {
         let Some(arn) = allowed.iter().find(|it| Named::by(it) == told) else {
             return Err(refused("no parameter names it"));
         };
-        let is_excepted = |pattern: &String| is_like(&who.uid, pattern) || is_like(arn, pattern);
+        let is_excepted = |pattern: &String| is_like(pattern, &who.uid) || is_like(pattern, arn);
         if self.allowed.break_glass.iter().any(is_excepted) {
             return Err(refused("it is break-glass"));
         }

@@ -1,8 +1,8 @@
 //! Patterns of names, of resources, principals and accounts: `*` is any text, `?` any one character, letters of ASCII match in
 //! either case, and the whole name must match.
 //!
-//! Promises time linear in the name: a pattern is at most 128 characters, and after a mismatch only
-//! the last `*` takes one character more.
+//! Promises time of both lengths' product at most, since after a mismatch only the last `*` takes one
+//! character more; a [`Pattern`] is at most 128 characters.
 
 use std::iter::Take;
 use std::str::Chars;
@@ -36,30 +36,35 @@ impl Pattern {
 
     /// Whether it matches a name.
     pub(super) fn matches(&self, name: &str) -> bool {
-        let mut pattern = self.0.chars();
-        let mut name = name.chars().take(NAME_MAX_CHARS);
-        // Where to go on after a mismatch: behind the last `*`, which then takes one more.
-        let mut retry: Option<(Chars<'_>, Take<Chars<'_>>)> = None;
-        loop {
-            match pattern.next() {
-                Some('*') => {
-                    retry = Some((pattern.clone(), name.clone()));
-                    continue;
-                }
-                None if name.clone().next().is_none() => return true,
-                None => {}
-                Some(wanted) => match name.next() {
-                    Some(c) if wanted == '?' || wanted.eq_ignore_ascii_case(&c) => continue,
-                    Some(_) => {}
-                    None => return false,
-                },
+        is_like(&self.0, name)
+    }
+}
+
+/// Whether a name matches a pattern: `*` is any text, `?` any one character, in either case.
+pub fn is_like(pattern: &str, name: &str) -> bool {
+    let mut pattern = pattern.chars();
+    let mut name = name.chars().take(NAME_MAX_CHARS);
+    // Where to go on after a mismatch: behind the last `*`, which then takes one more.
+    let mut retry: Option<(Chars<'_>, Take<Chars<'_>>)> = None;
+    loop {
+        match pattern.next() {
+            Some('*') => {
+                retry = Some((pattern.clone(), name.clone()));
+                continue;
             }
-            let Some((behind_star, rest)) = &mut retry else { return false };
-            if rest.next().is_none() {
-                return false;
-            }
-            (pattern, name) = (behind_star.clone(), rest.clone());
+            None if name.clone().next().is_none() => return true,
+            None => {}
+            Some(wanted) => match name.next() {
+                Some(c) if wanted == '?' || wanted.eq_ignore_ascii_case(&c) => continue,
+                Some(_) => {}
+                None => return false,
+            },
         }
+        let Some((behind_star, rest)) = &mut retry else { return false };
+        if rest.next().is_none() {
+            return false;
+        }
+        (pattern, name) = (behind_star.clone(), rest.clone());
     }
 }
 
@@ -107,5 +112,27 @@ mod tests {
         for text in ["", "  ", "*", "**", &"a".repeat(129)] {
             assert!(Pattern::new(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn arns_match() {
+        let role = "arn:aws:iam::111111111111:role/app/eu/web";
+        for (pattern, expected) in [
+            (role, true),
+            ("arn:aws:iam::111111111111:ROLE/*", true),
+            ("arn:aws:iam::*:role/app/*/web", true),
+            ("arn:aws:iam::111111111111:role/app/??/w?b", true),
+            ("*", true),
+            ("*web", true),
+            ("arn:aws:iam::111111111111:role/app/*b*b", false),
+            ("arn:aws:iam::111111111111:role/app", false),
+            ("arn:aws:iam::111111111111:role/app/e?/", false),
+            ("arn:aws:iam::222222222222:role/*", false),
+            ("", false),
+        ] {
+            assert_eq!(is_like(pattern, role), expected, "{pattern}");
+        }
+        assert!(is_like("*ab", "aab"));
+        assert!(!is_like(&format!("{}b", "*a".repeat(1_000)), &"a".repeat(10_000)));
     }
 }

@@ -28,6 +28,7 @@ use self::countries::CountryRules;
 pub use self::countries::CountryVerdict;
 pub use self::errors::{Fault, PolicyErrors};
 use self::glob::Pattern;
+pub use self::glob::is_like;
 pub use self::networks::TrustedNetwork;
 use self::networks::TrustedNetworks;
 use self::operations::PrivilegedOperations;

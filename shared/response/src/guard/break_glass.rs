@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use callerwatch_detection::activity::Cloud;
 use callerwatch_detection::evidence::{Entry, Kind, principal_hash};
 use callerwatch_detection::plain::plain;
+use callerwatch_detection::policy::is_like;
 
 use super::people::{NAME_MAX, list, name};
 use super::{Facts, Guard, Verdict};
@@ -53,30 +54,6 @@ fn as_in_evidence(pattern: &str) -> Vec<String> {
         patterns.push(format!("{arn}:{partition}:sts:{region}:{account}:assumed-role/{own}/*"));
     }
     patterns
-}
-
-/// Whether a text matches a pattern in which `*` stands for anything and `?` for one character.
-fn is_like(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
-    let (mut at, mut place, mut star) = (0, 0, None);
-    while let Some(byte) = text.get(place) {
-        match pattern.get(at) {
-            Some(b'*') => {
-                star = Some((at + 1, place));
-                at += 1;
-            }
-            Some(it) if *it == b'?' || it.eq_ignore_ascii_case(byte) => {
-                at += 1;
-                place += 1;
-            }
-            _ => {
-                let Some((after, from)) = star else { return false };
-                star = Some((after, from + 1));
-                (at, place) = (after, from + 1);
-            }
-        }
-    }
-    pattern.get(at..).unwrap_or_default().iter().all(|it| *it == b'*')
 }
 
 #[cfg(test)]
