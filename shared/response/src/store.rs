@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 
+use callerwatch_detection::plain::plain;
 use callerwatch_detection::timestamp::Timestamp;
 use ipnet::IpNet;
+use serde_json::{Value, json};
 
 use crate::denial::Denial;
 use crate::target::{Mode, TargetId};
@@ -63,6 +65,19 @@ pub struct Change {
     pub target: Option<TargetId>,
     /// Why, in words. Text of strangers may be in it.
     pub why: String,
+}
+
+impl Change {
+    /// For machines, with so many characters of the reason.
+    pub fn to_json(&self, why_max: usize) -> Value {
+        json!({
+            "time": self.time.to_string(),
+            "what": self.what,
+            "network": self.network.map(|network| network.to_string()),
+            "target": self.target.as_ref().map(ToString::to_string),
+            "why": plain(&self.why, why_max),
+        })
+    }
 }
 
 /// Where denials are remembered. All but `claim`, `release`, `settings` and `denials` is called by

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
-use callerwatch_detection::plain::{plain, plain_json};
+use callerwatch_detection::plain::plain_json;
 use callerwatch_detection::timestamp::Timestamp;
 use callerwatch_response::Change;
 use serde_json::{Value, json};
@@ -73,15 +73,7 @@ fn key(holder: &str, count: u64, now: Timestamp) -> String {
 }
 
 fn object(holder: &str, changes: &[Change]) -> Value {
-    let change = |it: &Change| {
-        json!({
-            "time": it.time.to_string(),
-            "what": it.what,
-            "network": it.network.map(|network| network.to_string()),
-            "target": it.target.as_ref().map(ToString::to_string),
-            "why": plain(&it.why, TEXT_MAX),
-        })
-    };
+    let change = |it: &Change| it.to_json(TEXT_MAX);
     json!({ "holder": holder, "changes": changes.iter().map(change).collect::<Vec<_>>() })
 }
 

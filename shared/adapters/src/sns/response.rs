@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use callerwatch_detection::plain::{plain, plain_json};
+use callerwatch_detection::plain::plain_json;
 use callerwatch_response::{Change, Mode};
 use ipnet::IpNet;
 use serde_json::{Value, json};
@@ -104,15 +104,7 @@ fn text(headline: &str, changes: &[Change], mode: Mode, most: usize) -> String {
 }
 
 fn summary(changes: &[Change], mode: Mode, most: usize) -> Value {
-    let change = |it: &Change| {
-        json!({
-            "time": it.time.to_string(),
-            "what": it.what,
-            "network": it.network.map(|network| network.to_string()),
-            "target": it.target.as_ref().map(ToString::to_string),
-            "why": plain(&it.why, WHY_MAX),
-        })
-    };
+    let change = |it: &Change| it.to_json(WHY_MAX);
     json!({
         "response": word(mode),
         "changes": changes.iter().take(most).map(change).collect::<Vec<_>>(),
