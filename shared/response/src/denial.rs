@@ -75,8 +75,8 @@ pub enum Asked {
 
 /// In the place of the uid of a cause: that somebody ended it.
 const REMOVED: &str = "removed";
-/// How many causes of a denial are kept.
-const CAUSES_MAX: usize = 32;
+/// How many causes of a denial are kept, the gravest, beside that it was removed.
+const CAUSES_MAX: usize = 20;
 
 /// Asks for a denial until `until`, for a cause of that uid. `known` is the denial of the same network,
 /// if there is one. A cause that is known changes nothing, unless its score rose; nor does it begin

@@ -18,8 +18,6 @@ use serde::{Deserialize, Serialize};
 
 use super::Item;
 
-/// What is kept of the causes of a denial: the gravest.
-const CAUSES_MAX: usize = 20;
 const TEXT_MAX: usize = 500;
 /// What is added to the length of an IPv6 prefix, so that it is told from one of IPv4.
 const IPV6: u8 = 64;
@@ -80,9 +78,7 @@ pub(super) fn number_of(item: &Item, name: &str) -> Option<i64> {
 
 /// A denial as JSON.
 pub(super) fn of_denial(denial: &Denial) -> String {
-    let mut causes: Vec<(&String, &Cause)> = denial.causes.iter().collect();
-    causes.sort_by_key(|(uid, cause)| (std::cmp::Reverse(cause.score), *uid));
-    let causes = causes.into_iter().take(CAUSES_MAX).map(|(uid, cause)| {
+    let causes = denial.causes.iter().map(|(uid, cause)| {
         let (detection, person) = match &cause.by {
             By::Alert(detection) => (Some(plain(detection, TEXT_MAX)), None),
             By::Person(person) => (None, Some(plain(person, TEXT_MAX))),
@@ -253,6 +249,8 @@ fn json(value: &impl Serialize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use callerwatch_response::{Asked, ask};
+
     use super::*;
 
     fn at(secs: i64) -> Timestamp {
@@ -304,14 +302,22 @@ mod tests {
 
     #[test]
     fn sizes_are_bounded_and_the_gravest_causes_stay() {
-        let mut it = a_denial();
+        let mut it = Denial { causes: BTreeMap::new(), ..a_denial() };
         let title = "\u{202e}\u{1}".repeat(10_000);
-        it.causes = (0..90).map(|n| (format!("{n:032}"), cause(n, &title))).collect();
+        for n in 0..90 {
+            let asked =
+                ask(Some(&it), it.network, &format!("{n:032}"), cause(n, &title), at(1), at(7200));
+            let Asked::Extended(extended) = asked else { panic!("{asked:?}") };
+            it = extended;
+        }
+        it = it.ended(at(2), "somebody", &title);
         it.states.insert(a_target(TargetKind::Policy), State::Failed(title));
         let text = of_denial(&it);
         assert!(text.len() < 200_000, "{}", text.len());
-        let scores: Vec<u8> = denial(&text).unwrap().causes.values().map(|it| it.score).collect();
-        assert_eq!(scores, (70..90).collect::<Vec<_>>());
+        let read = denial(&text).unwrap();
+        assert!(read.removed().is_some());
+        let scores: Vec<u8> = read.causes.values().map(|it| it.score).collect();
+        assert_eq!(scores, (70..90).chain([0]).collect::<Vec<_>>());
     }
 
     #[test]
