@@ -5,7 +5,7 @@
 use callerwatch_detection::score::Severity;
 use callerwatch_detection::timestamp::Timestamp;
 use callerwatch_response::{
-    Asked, By, Cause, Denial, Room, State, Store, Target, TargetId, ask, plan,
+    By, Cause, Denial, Effect, Room, State, Store, Target, TargetId, ask, plan,
 };
 use ipnet::IpNet;
 
@@ -57,9 +57,9 @@ pub(super) fn asked(
     };
     let uid = format!("{} {person}", now.millis());
     match ask(known, network, &uid, cause, now, until) {
-        Asked::New(denial) => Some((denial, true)),
-        Asked::Extended(denial) => Some((denial, false)),
-        Asked::Known => None,
+        Effect::New(denial) => Some((denial, true)),
+        Effect::Extended(denial) => Some((denial, false)),
+        Effect::Known => None,
     }
 }
 

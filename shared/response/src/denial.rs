@@ -62,9 +62,9 @@ pub enum State {
     Failed(String),
 }
 
-/// What a cause makes of what is denied.
+/// What asking for a denial does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum Effect {
     /// It is denied from now on.
     New(Denial),
     /// It was denied already, and is for longer, or for one reason more.
@@ -88,14 +88,14 @@ pub fn ask(
     cause: Cause,
     now: Timestamp,
     until: Timestamp,
-) -> Asked {
+) -> Effect {
     if known.and_then(|it| it.causes.get(uid)).is_some_and(|told| told.score >= cause.score) {
-        return Asked::Known;
+        return Effect::Known;
     }
     let (uid, states) = (uid.to_owned(), known.map(|it| it.states.clone()).unwrap_or_default());
     let Some(before) = known.filter(|it| !it.is_over(now)) else {
         let causes = BTreeMap::from([(uid, cause)]);
-        return Asked::New(Denial { network, causes, since: now, until, states });
+        return Effect::New(Denial { network, causes, since: now, until, states });
     };
     let mut extended = before.clone();
     extended.causes.insert(uid.clone(), cause);
@@ -108,7 +108,7 @@ pub fn ask(
         extended.causes.remove(&least);
     }
     extended.until = extended.until.max(until);
-    Asked::Extended(extended)
+    Effect::Extended(extended)
 }
 
 impl Denial {

@@ -15,7 +15,7 @@ mod store;
 mod target;
 
 pub use converge::{Converged, converge, rollback};
-pub use denial::{Asked, By, Cause, Denial, State, ask};
+pub use denial::{By, Cause, Denial, Effect, State, ask};
 pub use pack::{Dropped, Packed, Wanted, pack};
 pub use plan::{Plan, has_room, plan};
 pub use respond::{Case, Grounds, Known, Outcome, Responded, is_worth_telling, respond};

@@ -14,7 +14,7 @@ use callerwatch_detection::timestamp::{Day, Timestamp};
 use ipnet::IpNet;
 
 use crate::converge::{Converged, converge};
-use crate::denial::{self, By, Cause, Denial, State, ask};
+use crate::denial::{By, Cause, Denial, Effect, State, ask};
 use crate::guard::{
     AlertFacts, Asked, Candidate, Facts, Guard, Rules, Trusted, Verdict, judge, network_of_key,
 };
@@ -204,17 +204,15 @@ fn one(case: &Case, grounds: &Grounds<'_>, denials: &[Denial]) -> (Outcome, Opti
         };
         (network, ask(known, network, &case.alert.uid, reason, grounds.now, grounds.until()))
     });
-    if let Some((network, denial::Asked::Known)) = asked {
+    if let Some((network, Effect::Known)) = asked {
         return (Outcome::Known(network), None);
     }
     let candidate = Candidate { asked: Asked::Alert(case.alert.clone()) };
     let verdict = judge(&candidate, &grounds.facts(&case.known, denials, &[]));
     match asked {
         _ if verdict.allowed().is_none() => (Outcome::Refused(verdict), None),
-        Some((network, denial::Asked::New(denial))) => (Outcome::Denied(network), Some(denial)),
-        Some((network, denial::Asked::Extended(denial))) => {
-            (Outcome::Extended(network), Some(denial))
-        }
+        Some((network, Effect::New(denial))) => (Outcome::Denied(network), Some(denial)),
+        Some((network, Effect::Extended(denial))) => (Outcome::Extended(network), Some(denial)),
         _ => (Outcome::Refused(verdict), None),
     }
 }

@@ -249,7 +249,7 @@ fn json(value: &impl Serialize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use callerwatch_response::{Asked, ask};
+    use callerwatch_response::{Effect, ask};
 
     use super::*;
 
@@ -307,7 +307,7 @@ mod tests {
         for n in 0..90 {
             let asked =
                 ask(Some(&it), it.network, &format!("{n:032}"), cause(n, &title), at(1), at(7200));
-            let Asked::Extended(extended) = asked else { panic!("{asked:?}") };
+            let Effect::Extended(extended) = asked else { panic!("{asked:?}") };
             it = extended;
         }
         it = it.ended(at(2), "somebody", &title);

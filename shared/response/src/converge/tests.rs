@@ -7,7 +7,7 @@ use pollster::block_on;
 use proptest::prelude::*;
 
 use super::*;
-use crate::denial::{Asked, By, Cause, ask};
+use crate::denial::{By, Cause, Effect, ask};
 use crate::memory::{Failed, Fuse, MemoryStore, MemoryTarget};
 use crate::target::{Room, TargetKind};
 
@@ -41,11 +41,11 @@ fn deny(store: &MemoryStore, network: &str, uid: &str, now: Timestamp, hours: i6
     let network = net(network);
     let known = all.iter().find(|it| it.network == network);
     match ask(known, network, uid, cause(60), now, now.plus_secs(hours * HOUR)) {
-        Asked::New(denial) | Asked::Extended(denial) => {
+        Effect::New(denial) | Effect::Extended(denial) => {
             block_on(store.keep(&denial)).unwrap();
             true
         }
-        Asked::Known => false,
+        Effect::Known => false,
     }
 }
 
@@ -204,7 +204,7 @@ fn what_has_no_room_is_told() {
     run(&targets, &store, at(0)).unwrap();
     let mut worse = cause(90);
     worse.title = "worse".to_owned();
-    let Asked::New(denial) = ask(None, net("198.51.100.9/32"), "b", worse, at(0), at(24)) else {
+    let Effect::New(denial) = ask(None, net("198.51.100.9/32"), "b", worse, at(0), at(24)) else {
         panic!("not new")
     };
     block_on(store.keep(&denial)).unwrap();
