@@ -105,7 +105,8 @@ pub(crate) fn binary() -> &'static Path {
             Some(name) => name,
         };
         let cargo = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "callerwatch", "--profile", profile])
+            .args(["build", "--quiet", "--package", "callerwatch", "--all-features"])
+            .args(["--profile", profile])
             .arg("--target-dir")
             .arg(target)
             .current_dir(project())
