@@ -234,13 +234,15 @@ class Deployment:
     # --- What befalls it ---
 
     def kill(self) -> int:
-        """Kills the bootstraps, in whatever they are doing; says how many."""
-        killed = 0
+        """Kills the bootstraps, in whatever they are doing, and waits for their ends; says how many."""
+        killed = set()
         for process in self.emulator.bootstraps():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
-                killed += 1
-        return killed
+                killed.add(process)
+        # The emulator would hand an invocation to one that is still dying.
+        wait_for("the killed to end", lambda: killed.isdisjoint(self.emulator.bootstraps()))
+        return len(killed)
 
     def forget_announcements(self) -> None:
         """Takes back that anything was announced, so that all of it is told as it is now."""
