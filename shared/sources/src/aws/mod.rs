@@ -4,7 +4,8 @@
 //! which records those are. Knows nothing of files, queues and envelopes: see [`crate::stream`].
 //!
 //! [`record`] reads the fields; [`identity`], [`credential`], [`workload`], [`provenance`],
-//! [`outcome`] and [`resource`] each answer one question.
+//! [`outcome`] and [`resource`] each answer one question, and [`user_pool`] those about sign-ins to
+//! a user pool of Cognito.
 
 mod credential;
 pub(crate) mod delivery;
@@ -13,6 +14,7 @@ mod outcome;
 mod provenance;
 mod record;
 mod resource;
+mod user_pool;
 mod workload;
 
 use std::borrow::Cow;
@@ -65,6 +67,7 @@ fn hand_over<'a>(record: Record<'a>, sink: &mut dyn FnMut(Reading<'a>)) -> bool 
 fn normalize(mut record: Record<'_>, outcome: Outcome) -> Reading<'_> {
     let uid = uid(&record);
     let mfa = mfa(&record);
+    let customer = user_pool::customer(&mut record, outcome);
     let is_service_event = record.event_type.as_str().eq_ignore_ascii_case("AwsServiceEvent")
         && !outcome::is_sign_in(&record);
     let by_service = is_service_event || identity::is_service(&record.user_identity);
@@ -95,6 +98,9 @@ fn normalize(mut record: Record<'_>, outcome: Outcome) -> Reading<'_> {
         record.aws_region.as_str(),
     );
     actor.credential = credential::credential(access_key_id);
+    if let Some(customer) = customer {
+        actor = customer;
+    }
     // Whoever may assume a role of this account is no stranger to it.
     if actor.kind == ActorKind::Foreign && service == "sts.amazonaws.com" {
         actor.kind = ActorKind::Unknown;
@@ -177,7 +183,8 @@ mod tests {
 
     use super::*;
 
-    fn activity(json: &str) -> ApiActivity<'_> {
+    /// The call a record holds.
+    pub(super) fn activity(json: &str) -> ApiActivity<'_> {
         let mut found = None;
         let taken = read(json, &mut |reading| {
             if let Reading::Activity(activity) = reading {

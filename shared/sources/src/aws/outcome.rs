@@ -2,11 +2,12 @@
 //!
 //! `CloudTrail` says it in one of four places: `errorCode` for API calls; `responseElements`, or
 //! `errorMessage` alone, for console sign-ins; `serviceEventDetails` for those of Identity Center.
-//! Looks at nothing that tells who called or from where.
+//! Sign-ins to user pools are [`user_pool`]'s. Looks at nothing that tells who called or from where.
 
 use callerwatch_detection::activity::Outcome;
 
 use super::record::Record;
+use super::user_pool;
 use crate::lenient::Text;
 
 /// What a record says of its call.
@@ -20,7 +21,7 @@ pub(super) enum Ending {
 
 /// A step of a sign-in whose end has a record of its own. Counted, it would make one sign-in look
 /// like several, or a prompt for a second factor like a success.
-const STEP: Ending = Ending::NotACall("step of a sign-in");
+pub(super) const STEP: Ending = Ending::NotACall("step of a sign-in");
 
 /// How the call of `record` ended.
 pub(super) fn ending(record: &Record<'_>) -> Ending {
@@ -31,16 +32,13 @@ pub(super) fn ending(record: &Record<'_>) -> Ending {
     if kind.eq_ignore_ascii_case("AwsCloudTrailInsight") {
         return Ending::NotACall("insight");
     }
+    // Counts of calls that have records of their own.
+    if kind.eq_ignore_ascii_case("AwsAggregatedEvent") {
+        return Ending::NotACall("aggregate");
+    }
     match record.event_source.as_str() {
         "signin.amazonaws.com" => sign_in(record),
-        "cognito-idp.amazonaws.com" if is_user_pool_sign_in(record.event_name.as_str()) => {
-            match record.error_code.as_str() {
-                "NotAuthorizedException" | "UserNotFoundException" => {
-                    Ending::Call(Outcome::LoginFailed)
-                }
-                code => Ending::Call(of_code(code)),
-            }
-        }
+        user_pool::SERVICE => user_pool::ending(record),
         // Redacted records lose their source before they lose the name of the event.
         _ if kind.eq_ignore_ascii_case("AwsConsoleSignIn") => sign_in(record),
         _ => Ending::Call(of_code(record.error_code.as_str())),
@@ -51,7 +49,7 @@ pub(super) fn ending(record: &Record<'_>) -> Ending {
 /// Cognito record sign-ins as events of a service.
 pub(super) fn is_sign_in(record: &Record<'_>) -> bool {
     let service = record.event_source.as_str();
-    ["signin.amazonaws.com", "sso.amazonaws.com", "cognito-idp.amazonaws.com"].contains(&service)
+    ["signin.amazonaws.com", "sso.amazonaws.com", user_pool::SERVICE].contains(&service)
         || record.event_type.as_str().eq_ignore_ascii_case("AwsConsoleSignIn")
 }
 
@@ -92,20 +90,8 @@ fn sign_in(record: &Record<'_>) -> Ending {
     Ending::Call(outcome)
 }
 
-/// Operations of Cognito user pools that take a password or the answer to a challenge.
-fn is_user_pool_sign_in(operation: &str) -> bool {
-    matches!(
-        operation,
-        "InitiateAuth"
-            | "AdminInitiateAuth"
-            | "RespondToAuthChallenge"
-            | "AdminRespondToAuthChallenge"
-            | "Login_POST"
-    )
-}
-
 /// The outcome an `errorCode` tells of; success where there is none.
-fn of_code(code: &str) -> Outcome {
+pub(super) fn of_code(code: &str) -> Outcome {
     if code.is_empty() {
         return Outcome::Success;
     }
@@ -226,16 +212,12 @@ mod tests {
                 Ending::NotACall("insight"),
             ),
             (
+                r#"{"eventVersion":"1.11","eventType":"AwsAggregatedEvent","eventSource":"s3.amazonaws.com","eventName":"GetObject"}"#,
+                Ending::NotACall("aggregate"),
+            ),
+            (
                 r#"{"awsAccountId":"111111111111","digestStartTime":"2026-03-02T09:00:00Z"}"#,
                 Ending::NotACall("digest"),
-            ),
-            (
-                r#"{"eventSource":"cognito-idp.amazonaws.com","eventName":"InitiateAuth","errorCode":"NotAuthorizedException"}"#,
-                Ending::Call(Outcome::LoginFailed),
-            ),
-            (
-                r#"{"eventSource":"cognito-idp.amazonaws.com","eventName":"AdminGetUser","errorCode":"NotAuthorizedException"}"#,
-                Ending::Call(Outcome::Denied),
             ),
             (
                 r#"{"eventSource":"s3.amazonaws.com","eventName":"GetObject","errorMessage":"odd"}"#,

@@ -103,20 +103,25 @@ lenient! {
 }
 
 lenient! {
-    /// The names request parameters give to what a call is about, likelier ones first.
+    /// The names request parameters give to what a call is about, likelier ones first; and how a
+    /// user pool of Cognito is asked for a sign-in.
     pub(super) struct Parameters<'a> {
         name: Text<'a> = "bucketName" | "roleName" | "userName" | "instanceId" | "functionName"
             | "keyId" | "secretId" | "tableName" | "roleArn" | "groupName" | "policyArn"
             | "dBInstanceIdentifier" | "topicArn" | "queueUrl" | "trailName",
+        flow: Text<'a> = "authFlow" | "challengeName",
     }
 }
 
 lenient! {
-    /// `Success` or `Failure`, under the name of the event it is the outcome of.
+    /// `Success` or `Failure`, under the name of the event it is the outcome of. A user pool of
+    /// Cognito answers with tokens, or with the challenge that comes next.
     pub(super) struct Verdict<'a> {
         verdict: Text<'a> = "ConsoleLogin" | "UserAuthentication" | "CredentialVerification"
             | "CredentialChallenge" | "ExternalIdPDirectoryLogin" | "SwitchRole" | "CheckMfa"
             | "PasswordUpdated" | "PasswordRecoveryRequested" | "PasswordRecoveryCompleted",
+        tokens: Present = "authenticationResult",
+        challenge: Text<'a> = "challengeName",
     }
 }
 
@@ -124,6 +129,7 @@ lenient! {
     /// What a service adds on its own.
     pub(super) struct AdditionalEventData<'a> {
         mfa_used: Text<'a> = "MFAUsed",
+        sub: Text<'a> = "sub",
     }
 }
 
