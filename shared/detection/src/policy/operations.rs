@@ -36,8 +36,10 @@ impl PrivilegedOperations {
         self.hashes.binary_search(&operation_hash).is_ok()
     }
 
-    /// Adds one; says why where the name can be none.
+    /// Adds one, without the white space around it, which readers leave out too; says why where the
+    /// name can be none.
     pub(super) fn add(&mut self, name: &str) -> Result<(), String> {
+        let name = name.trim();
         check(name)?;
         let hash = operation_hash(name);
         if let Err(place) = self.hashes.binary_search(&hash) {
@@ -49,6 +51,7 @@ impl PrivilegedOperations {
 
     /// Removes one; says why where it is not there.
     pub(super) fn remove(&mut self, name: &str) -> Result<(), String> {
+        let name = name.trim();
         check(name)?;
         let Ok(place) = self.hashes.binary_search(&operation_hash(name)) else {
             return Err("is not among the privileged operations".to_owned());
@@ -104,7 +107,7 @@ mod tests {
     #[test]
     fn names_are_added_and_removed() {
         let mut operations = PrivilegedOperations::default();
-        assert_eq!(operations.add("RunInstances"), Ok(()));
+        assert_eq!(operations.add(" RunInstances "), Ok(()));
         assert_eq!(operations.remove("stoplogging"), Ok(()));
         assert!(operations.contains(operation_hash("runinstances")));
         assert!(!operations.contains(operation_hash("StopLogging")));

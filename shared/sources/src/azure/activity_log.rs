@@ -123,8 +123,9 @@ fn end_of<'a>(
 fn uid<'a>(record: &Record<'a>, text: &str) -> Cow<'a, str> {
     origin::lower(&record.event_data_id).unwrap_or_else(|| {
         let status = origin::first(&[&record.result_type, &record.status.object.value]);
-        let parts = [&record.operation_value, &status, &record.time, &record.resource_id];
-        origin::uid(&record.correlation_id, &parts, text)
+        let time = origin::moment(&[&record.time]);
+        let (operation, resource) = (record.operation_value.as_str(), record.resource_id.as_str());
+        origin::uid(&record.correlation_id, &[operation, status.as_str(), &time, resource], text)
     })
 }
 
@@ -188,6 +189,8 @@ mod tests {
             (r#""resultType":"Success""#, Outcome::Success, None),
             (r#""resultType":"SUCCEEDED","resultSignature":"200""#, Outcome::Success, None),
             (r#""resultSignature":"201""#, Outcome::Success, None),
+            (r#""resultSignature":"Succeeded.Created""#, Outcome::Success, None),
+            (r#""resultSignature":"Failed.Forbidden""#, Outcome::Denied, Some("Failed.Forbidden")),
             (r#""resultSignature":"403""#, Outcome::Denied, Some("403")),
             (r#""resultType":"Failed","resultSignature":"409""#, Outcome::OtherError, Some("409")),
             (
@@ -225,10 +228,24 @@ mod tests {
     }
 
     #[test]
+    fn copies_that_write_the_time_otherwise_are_one_call() {
+        let original = export(r#""resultType":"Success""#);
+        for (time, is_copy) in [
+            ("2026-03-02T09:15:00.123Z", true),
+            ("2026-03-02T10:15:00.1234567+01:00", true),
+            ("2026-03-02T09:15:00.124Z", false),
+        ] {
+            let other = original.replace("2026-03-02T09:15:00.1234567Z", time);
+            assert_eq!(activity(&other).uid == activity(&original).uid, is_copy, "{time}");
+        }
+    }
+
+    #[test]
     fn what_is_no_call() {
         for (json, expected) in [
             (export(r#""resultType":"Start","resultSignature":"Started.""#), "operation still running"),
             (export(r#""resultType":"Accept""#), "operation still running"),
+            (export(r#""resultSignature":"Started.""#), "operation still running"),
             (export(r#""status":{"value":"Started"}"#), "operation still running"),
             (export(r#""resultType":"In Progress""#), "operation still running"),
             (r#"{"resourceId":"/subscriptions/s","operationName":"A.b/c/write","resultType":"Start"}"#.to_owned(), "operation still running"),

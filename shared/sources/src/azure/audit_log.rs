@@ -29,8 +29,9 @@ pub(super) fn read<'a>(record: &Record<'a>, text: &str) -> Reading<'a> {
     Reading::Activity(ApiActivity {
         cloud: Cloud::Azure,
         uid: origin::lower(&record.id).unwrap_or_else(|| {
-            let time = origin::first(&[&record.created, &record.time]);
-            origin::uid(&record.correlation_id, &[&operation, &record.result, &time], text)
+            let time = origin::moment(&[&record.created, &record.time]);
+            let parts = [operation.as_str(), record.result.as_str(), &time];
+            origin::uid(&record.correlation_id, &parts, text)
         }),
         time: origin::time(&[&record.created, &record.time]),
         source: origin::source(
@@ -101,6 +102,23 @@ mod tests {
                 ("Core Directory", "Add member to role")
             );
             assert_eq!(call.resource.as_deref(), Some("bob@a.example"), "{json}");
+        }
+    }
+
+    #[test]
+    fn shipped_privileged_operations_are_found_under_their_raw_names() {
+        let policy = callerwatch_detection::policy::Policy::default();
+        for operation in [
+            "Update application – Certificates and secrets management ",
+            "Add service principal credentials",
+            "Add member to role",
+        ] {
+            let json = format!(
+                r#"{{"category":"AuditLogs","operationName":"{operation}","properties":{{"activityDisplayName":"{operation}","result":"success"}}}}"#
+            );
+            let call = activity(&json);
+            let hash = callerwatch_detection::evidence::operation_hash(&call.operation);
+            assert!(policy.is_privileged(hash), "{json}");
         }
     }
 

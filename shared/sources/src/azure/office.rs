@@ -49,7 +49,8 @@ pub(super) fn knows(record: &Record<'_>) -> bool {
 
 /// Reads a record of the unified audit log, given as text.
 pub(super) fn read(text: &str) -> Reading<'_> {
-    let record: OfficeRecord<'_> = serde_json::from_str(text).unwrap_or_default();
+    let mut record: OfficeRecord<'_> = serde_json::from_str(text).unwrap_or_default();
+    record.operation = std::mem::take(&mut record.operation).trimmed();
     let account = origin::lower(&record.organization_id);
     let (outcome, status_code) = end_of(&record);
     let is_sign_in = sign_in_ending(&record).is_some();
@@ -65,8 +66,8 @@ pub(super) fn read(text: &str) -> Reading<'_> {
         account,
         region: None,
         actor: actor(&record),
+        operation: operation(&record),
         service: if is_sign_in { sign_in::SERVICE.into() } else { record.workload.into_cow() },
-        operation: record.operation.into_cow(),
         resource: record.object_id.into_option(),
         user_agent: record.user_agent.into_option(),
         mfa: None,
@@ -76,6 +77,19 @@ pub(super) fn read(text: &str) -> Reading<'_> {
         console_session: false,
         workload: false,
     })
+}
+
+/// Its name, as the audit log of Entra ID has it: here those of that log end in a full stop,
+/// `Update user.`.
+fn operation<'a>(record: &OfficeRecord<'a>) -> Cow<'a, str> {
+    let is_of_entra = record.workload.as_str().eq_ignore_ascii_case("AzureActiveDirectory");
+    let name = record.operation.clone().into_cow();
+    let end = name.strip_suffix('.').filter(|_| is_of_entra).map(|bare| bare.trim_end().len());
+    match (name, end) {
+        (Cow::Borrowed(name), Some(end @ 1..)) => name.get(..end).unwrap_or(name).into(),
+        (Cow::Owned(name), Some(end @ 1..)) => name.get(..end).unwrap_or(&name).to_owned().into(),
+        (name, _) => name,
+    }
 }
 
 /// Whether the record is a sign-in, and how it says it ended.
@@ -158,6 +172,27 @@ mod tests {
             assert_eq!((&*call.uid, call.account.as_deref()), ("s-1", Some("t-1")));
             assert_eq!(call.actor.uid.as_deref(), Some("0b6f2d5e-1c5f-4a0e-9d0f-5b1f3c2a7e11"));
             assert_eq!(call.source.ledger_key().unwrap().to_string(), "2001:db8::/64");
+        }
+    }
+
+    #[test]
+    fn changes_in_entra_are_named_as_its_own_log_names_them() {
+        for (workload, operation, expected) in [
+            ("AzureActiveDirectory", "Update user.", "Update user"),
+            ("AzureActiveDirectory", "Add member to role.", "Add member to role"),
+            (
+                "AzureActiveDirectory",
+                "Update application – Certificates and secrets management ",
+                "Update application – Certificates and secrets management",
+            ),
+            ("AzureActiveDirectory", "Update \\u0075ser .", "Update user"),
+            ("AzureActiveDirectory", ".", "."),
+            ("OneDrive", "Odd.", "Odd."),
+        ] {
+            let json = format!(
+                r#"{{"Id":"i-1","RecordType":8,"Workload":"{workload}","Operation":"{operation}"}}"#
+            );
+            assert_eq!(activity(&json).operation, expected, "{json}");
         }
     }
 

@@ -49,17 +49,21 @@ pub(super) fn time(candidates: &[&Text<'_>]) -> Option<Timestamp> {
 
 /// The key of a record that has no identifier of its own: what it shares with its operation, and
 /// what sets it apart there. A record that has neither is known by its text.
-pub(super) fn uid<'a>(
-    correlation_id: &Text<'a>,
-    parts: &[&Text<'a>],
-    record: &str,
-) -> Cow<'a, str> {
+pub(super) fn uid<'a>(correlation_id: &Text<'a>, parts: &[&str], record: &str) -> Cow<'a, str> {
     if correlation_id.is_empty() {
         return Cow::Owned(hash::identifier(&[record]));
     }
-    let parts: Vec<String> = parts.iter().map(|part| part.as_str().to_ascii_lowercase()).collect();
+    let parts: Vec<String> = parts.iter().map(|part| part.to_ascii_lowercase()).collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     Cow::Owned(format!("{}/{}", correlation_id.as_str(), hash::identifier(&parts)))
+}
+
+/// The first of the texts that says something, as the same instant is always written: copies of a
+/// record differ in how many digits of a second they keep.
+pub(super) fn moment(candidates: &[&Text<'_>]) -> String {
+    let text = first(candidates);
+    let millis = instant::parse(text.as_str()).map(|time| time.millis().to_string());
+    millis.unwrap_or_else(|| text.into_cow().into_owned())
 }
 
 /// The text in lower case; none where it says nothing.
@@ -146,7 +150,7 @@ mod tests {
 
     #[test]
     fn uids_tell_records_apart_and_copies_not() {
-        let of = |parts: [&str; 2]| uid(&text("c-1"), &[&text(parts[0]), &text(parts[1])], "");
+        let of = |parts: [&str; 2]| uid(&text("c-1"), &parts, "");
         assert_eq!(of(["A/Delete", "Success"]), of(["a/delete", "success"]));
         assert_ne!(of(["a/delete", "success"]), of(["a/delete", "failure"]));
         assert_ne!(uid(&text(""), &[], "{1}"), uid(&text(""), &[], "{2}"));

@@ -21,12 +21,13 @@ pub(super) enum Ending {
 
 /// Reads a status, in any case of letters: `Success`, `Failed`, `Accept`, `201`, `0`. What is not
 /// known is a failure: successes have few names. Nothing at all is a success, since services that
-/// write no status write one when they fail.
+/// write no status write one when they fail. Of a status with a substatus (`Succeeded.Created`,
+/// `Started.`) the first word tells.
 pub(super) fn ending(status: &str) -> Ending {
     const RUNNING: [&str; 8] =
         ["start", "started", "accept", "accepted", "begin", "inprogress", "in progress", "running"];
     const SUCCEEDED: [&str; 6] = ["", "success", "succeeded", "ok", "completed", "true"];
-    let status = status.trim();
+    let status = status.split('.').next().unwrap_or(status).trim();
     let is = |word: &&str| status.eq_ignore_ascii_case(word);
     if RUNNING.iter().any(is) {
         Ending::Running
@@ -89,6 +90,10 @@ mod tests {
             ("201", Ending::Succeeded),
             ("0", Ending::Succeeded),
             ("", Ending::Succeeded),
+            ("Succeeded.Created", Ending::Succeeded),
+            ("Started.", Ending::Running),
+            ("Accepted.Accepted", Ending::Running),
+            ("Failed.Forbidden", Ending::Failed),
             ("Start", Ending::Running),
             ("Accepted", Ending::Running),
             ("In Progress", Ending::Running),

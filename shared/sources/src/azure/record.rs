@@ -259,6 +259,14 @@ impl<'a> Record<'a> {
         if record.operation_value.is_empty() {
             record.operation_value = record.operation.clone().into_text();
         }
+        // Entra ID ends the names of some operations in a space.
+        for operation in [
+            &mut record.operation_value,
+            &mut record.activity_display_name,
+            &mut record.office_operation,
+        ] {
+            *operation = std::mem::take(operation).trimmed();
+        }
         Some(record)
     }
 }
@@ -288,6 +296,13 @@ mod tests {
             assert_eq!(record.user_id.as_str(), "u", "{json}");
             assert_eq!(record.claims.object_id.as_str(), "o", "{json}");
             assert_eq!(record.operation_value.as_str(), "A/b", "{json}");
+        }
+        for key in ["operationName", "activityDisplayName", "Operation"] {
+            let json = format!(r#"{{"{key}":" A b "}}"#);
+            let Record { operation_value, activity_display_name, office_operation, .. } =
+                Record::parse(&json).unwrap();
+            let texts = [&operation_value, &activity_display_name, &office_operation];
+            assert_eq!(texts.map(Text::as_str).concat(), "A b", "{json}");
         }
         assert_eq!(Record::parse("{"), None);
     }

@@ -112,8 +112,9 @@ fn storage_word(response: &str) -> Option<Ending> {
 
 fn uid<'a>(record: &Record<'a>, text: &str) -> Cow<'a, str> {
     origin::lower(&record.request_id).unwrap_or_else(|| {
-        let parts: [&Text<'a>; 4] =
-            [&record.operation_value, &record.time, &record.resource_id, &record.request_uri];
+        let time = origin::moment(&[&record.time]);
+        let (operation, resource) = (record.operation_value.as_str(), record.resource_id.as_str());
+        let parts = [operation, &time, resource, record.request_uri.as_str()];
         origin::uid(&record.correlation_id, &parts, text)
     })
 }

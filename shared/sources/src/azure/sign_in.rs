@@ -65,7 +65,7 @@ pub(super) fn read<'a>(record: &Record<'a>, category: &str, text: &str) -> Readi
     Reading::Activity(ApiActivity {
         cloud: Cloud::Azure,
         uid: origin::lower(&record.id).unwrap_or_else(|| {
-            let time = origin::first(&[&record.created, &record.time]);
+            let time = origin::moment(&[&record.created, &record.time]);
             origin::uid(&record.correlation_id, &[&time], text)
         }),
         time: origin::time(&[&record.created, &record.time]),
