@@ -59,6 +59,23 @@ fn containers() {
 }
 
 #[test]
+fn what_comes_first_costs_nothing_behind_it() {
+    check(&[
+        (r#"{"Records":[null,@,@]}"#, "12: not JSON, A, A"),
+        (r#"{"Records":[7,@]}"#, "12: not JSON, A"),
+        (r#"{"records":["",@]}"#, "12: not JSON, A"),
+        (r#"{"logEvents":[ true , {"message":$}]}"#, "15: not JSON, A"),
+        (r#"{"value":[null,"x",@]}"#, "10: not JSON, 15: not JSON, A"),
+        (r#"{"items":[-1.5,@]}"#, "10: not JSON, A"),
+        ("[null,@]", "1: not JSON, A"),
+        ("@\n[null,@]\n@", "A, 3: not JSON, A, A"),
+        ("[0,1,@,@]", "1: not JSON, 3: not JSON, A, A"),
+        (r#"{"entries":[1,2],"value":["a"]}"#, "0: not a record of a known log"),
+        ("@\n[1,2]\n@", "A, 2: not JSON, A"),
+    ]);
+}
+
+#[test]
 fn envelopes() {
     check(&[
         (r#"{"version":"0","detail-type":"AWS API Call via CloudTrail","detail":@}"#, "A"),
@@ -113,7 +130,7 @@ fn payloads_in_base64() {
 }
 
 #[test]
-fn broken_neighbours() {
+fn broken_neighbors() {
     check(&[
         ("@\njunk\n@\n", "A, 2: not JSON, A"),
         ("junk\n@", "0: not JSON, A"),
@@ -170,6 +187,10 @@ fn work_stays_in_proportion() {
         "{\"a\":\"",
         "\"",
         "{\"Records\":[",
+        "{\"value\":[1,",
+        "[1,\n",
+        "[1,\"a\",",
+        "1,\n",
         "x\n{\"\n",
     ] {
         let text = line.repeat((2 << 20) / line.len());

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 
 use callerwatch_detection::activity::Cloud;
 
+use super::elements::{Elements, elements};
 use super::mend::mend;
 use super::object::{self, Fault, Object};
 use super::skip::{Skip, Until};
@@ -176,10 +177,10 @@ impl Framer {
         match trimmed.as_bytes() {
             [] => Step::Cut(at),
             [b'{', ..] => self.object(text, at, sink),
-            [b'[', inner @ ..] => match inner.trim_ascii_start() {
-                [] => Step::Cut(at),
-                [b'{' | b'[' | b'"' | b']', ..] => self.open(Level::Array, at, at + 1, sink),
-                _ => self.no_record(at, sink),
+            [b'[', ..] => match elements_of(trimmed) {
+                Elements::Records => self.open(Level::Array, at, at + 1, sink),
+                Elements::Cut => Step::Cut(at),
+                Elements::Scalars => self.no_record(at, sink),
             },
             [b']' | b'}', ..] if !is_top => self.close(at),
             [b'"', ..] if !is_top => self.string(text, at, sink),
@@ -376,6 +377,13 @@ impl Framer {
             sink(Event::Rejected(Rejected { at, why: Why::NotJson }));
         }
     }
+}
+
+/// What the array that the text starts with holds. Strings in one that no key names are told one by
+/// one.
+fn elements_of(array: &str) -> Elements {
+    let inner = array.get(1..).unwrap_or_default();
+    if inner.trim_ascii_start().starts_with('"') { Elements::Records } else { elements(inner) }
 }
 
 fn take(cloud: Cloud, record: &str, sink: Sink<'_>) -> bool {

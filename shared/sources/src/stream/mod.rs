@@ -2,12 +2,13 @@
 //!
 //! Told by content alone, never by name: whether the input is compressed, what its records lie in,
 //! and which cloud made each of them. [`window`] makes text of bytes, [`framer`] finds the records
-//! of a text, [`object`] and [`crate::envelope`] tell what an object is, [`skip`] passes over what
-//! cannot be read, and [`mend`] makes more of it readable.
+//! of a text, [`object`] and [`crate::envelope`] tell what an object is and [`elements`] what an array
+//! is, [`skip`] passes over what cannot be read, and [`mend`] makes more of it readable.
 
 #[cfg(test)]
 mod cases;
 mod chunk;
+mod elements;
 mod framer;
 mod mend;
 mod object;
@@ -32,7 +33,7 @@ pub use window::Buffers;
 pub enum Event<'a> {
     /// It was read. Lent, since it is large, is looked at once, and is hardly ever kept.
     Reading(&'a Reading<'a>),
-    /// It could not be read, and its neighbours could.
+    /// It could not be read, and its neighbors could.
     Rejected(Rejected),
 }
 

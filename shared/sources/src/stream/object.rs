@@ -6,19 +6,25 @@
 
 use serde::de::IgnoredAny;
 
+use super::elements::{Elements, elements};
 use crate::envelope::{Candidate, Envelope};
 use crate::lenient::Text;
 
-/// Keys under which the clouds and their tools keep arrays of records.
-const CONTAINER_KEYS: [&str; 8] = [
+/// Keys under which the clouds and their tools keep arrays of records, and nothing else: whatever
+/// comes first in them, records may follow.
+const CONTAINER_KEYS: [&str; 5] = [
     "Records",          // CloudTrail
     "records",          // Azure export
-    "value",            // Azure REST
-    "items",            // Workspace reports
-    "entries",          // Cloud Logging
     "logEvents",        // CloudWatch Logs
     "Events",           // CloudTrail, lookup-events
     "receivedMessages", // Pub/Sub pull
+];
+
+/// The same, under which others keep arrays of numbers and words.
+const LIKELY_KEYS: [&str; 3] = [
+    "value",   // Azure REST
+    "items",   // Workspace reports
+    "entries", // Cloud Logging
 ];
 
 /// What an object is.
@@ -60,8 +66,9 @@ pub(super) fn look(text: &str) -> Result<Object<'_>, Fault> {
     let mut is_control = false;
     let mut members = Members::new(text);
     while let Some((key, at)) = members.next_key()? {
-        if CONTAINER_KEYS.contains(&key.as_str())
-            && let Some(elements) = members.array_of_records(at)?
+        let is_sure = CONTAINER_KEYS.contains(&key.as_str());
+        if (is_sure || LIKELY_KEYS.contains(&key.as_str()))
+            && let Some(elements) = members.array_of_records(at, is_sure)?
             && !is_control
         {
             return Ok(Object::Container { elements });
@@ -147,16 +154,19 @@ impl<'t> Members<'t> {
         None
     }
 
-    /// Where the elements start, if the value at `at` is an array whose elements may be records.
-    fn array_of_records(&self, at: usize) -> Result<Option<usize>, Fault> {
-        let Some(elements) = self.text.get(at..).and_then(|text| text.strip_prefix('[')) else {
+    /// Where the elements start, if the value at `at` is an array whose elements are records, or may
+    /// be.
+    fn array_of_records(&self, at: usize, is_sure: bool) -> Result<Option<usize>, Fault> {
+        let Some(array) = self.text.get(at..).and_then(|text| text.strip_prefix('[')) else {
             return Ok(None);
         };
-        let first = elements.trim_start();
-        match first.as_bytes() {
-            [] | [b'"'] => Err(Fault::Cut),
-            [b'{' | b'[' | b']', ..] | [b'"', b'{', ..] => Ok(Some(at + 1)),
-            _ => Ok(None),
+        if is_sure {
+            return Ok(Some(at + 1));
+        }
+        match elements(array) {
+            Elements::Records => Ok(Some(at + 1)),
+            Elements::Scalars => Ok(None),
+            Elements::Cut => Err(Fault::Cut),
         }
     }
 
@@ -212,6 +222,10 @@ mod tests {
             (r#"{"value":["{}"]}"#, r#"container "{}"]}"#),
             (r#"{"value":[1]} {"#, r#"{"value":[1]} -"#),
             (r#"{"value":["a"]}"#, r#"{"value":["a"]} -"#),
+            (r#"{"value":[null,{"a":1}]}"#, r#"container null,{"a":1}]}"#),
+            (r#"{"value":[null,1"#, "cut"),
+            (r#"{"Records":[7,"#, "container 7,"),
+            (r#"{"Records":["#, "container "),
             (r#"{"messageType":"CONTROL_MESSAGE","logEvents":[{}]}"#, "control"),
             (r#"{"a":{"Records":[{}]}}"#, r#"{"a":{"Records":[{}]}} -"#),
             ("{}{", "{} -"),

@@ -9,7 +9,7 @@ pub(super) enum Until {
     /// After the line.
     Line,
     /// After the bracket that closes the first one, or before the next line that starts with a
-    /// bracket: a broken line must not cost its neighbours.
+    /// bracket: a broken line must not cost its neighbors.
     ValueOrLine,
     /// After the bracket that closes the first one.
     Value,
