@@ -19,6 +19,9 @@ use crate::suppress::Suppressed;
 use crate::timestamp::{Day, Timestamp};
 use crate::view::{Selection, View};
 
+/// The most members of a network that are kept: all of a /24.
+const SOURCES_MAX: usize = 256;
+
 /// The longest name in a title.
 const NAME_MAX_CHARS: usize = 64;
 
@@ -32,6 +35,8 @@ pub struct Alert {
     /// From how many addresses (of IPv6 /64s) a network's or a principal's calls came; 1 for a
     /// source.
     pub members: usize,
+    /// Those of a network, in order, as many as it is of use to name.
+    sources: Vec<LedgerKey>,
     /// What a person calls the principal that the alert is about, where that is known.
     pub principal: Option<String>,
     /// The UTC day.
@@ -98,7 +103,7 @@ impl Alert {
         let count = |is_it: fn(&&Entry) -> bool| selection.of(&view.calls).filter(is_it).count();
         let principals: HashSet<u64> =
             selection.of(&view.calls).filter_map(Entry::principal).collect();
-        let principal = principal_of(view.key, samples);
+        let principal = principal_of(view.key, &view.ledger.samples);
         let samples = samples_of(view, &selection, samples);
         let members = Members::of(view, &selection, &samples);
         let trusted = members.trusted_network(view.policy, day).map(str::to_owned);
@@ -108,6 +113,7 @@ impl Alert {
             uid: uid(view.key, day),
             key: view.key.clone(),
             members: members.count,
+            sources: members.of_network(view.key),
             principal,
             day,
             score,
@@ -188,12 +194,17 @@ impl Alert {
         }
     }
 
-    /// The addresses known of the source, in order; none of an unrecognized one.
+    /// The addresses known of the source, in order; none of an unrecognized one. All of an IPv4
+    /// network's, which its ledger names; of other wide ones, and of an IPv6 source, those that samples
+    /// name.
     pub fn addresses(&self) -> Vec<IpAddr> {
         match &self.key {
             LedgerKey::V4(ip) => vec![IpAddr::V4(*ip)],
             LedgerKey::Private { ip, .. } => vec![*ip],
             LedgerKey::Unrecognized(_) => Vec::new(),
+            LedgerKey::Network(IpAddr::V4(_)) => {
+                self.sources.iter().filter_map(LedgerKey::public_address).collect()
+            }
             LedgerKey::V6Net(_) | LedgerKey::Network(_) | LedgerKey::Principal { .. } => {
                 let parsed = self.samples.iter().filter_map(|sample| sample.address().parse().ok());
                 let mut addresses: Vec<IpAddr> = parsed.collect();
@@ -202,6 +213,16 @@ impl Alert {
                 addresses
             }
         }
+    }
+
+    /// Where the calls came from, one by one, as far as that is known without samples of them: the
+    /// members of a network (of IPv6 its /64s), or else the source itself.
+    pub fn whereabouts(&self) -> Vec<String> {
+        if self.sources.is_empty() {
+            let address = self.addresses().first().map(ToString::to_string);
+            return vec![address.unwrap_or_else(|| self.address())];
+        }
+        self.sources.iter().map(ToString::to_string).collect()
     }
 
     /// `5 addresses`.
@@ -261,6 +282,12 @@ impl Members {
         let mut networks = self.all().iter().map(of);
         let first = networks.next()??;
         networks.all(|it| it == Some(first)).then_some(first)
+    }
+
+    /// Those to name of a network.
+    fn of_network(&self, key: &LedgerKey) -> Vec<LedgerKey> {
+        let of = self.known.iter().filter(|_| key.subject() == Subject::Network);
+        of.take(SOURCES_MAX).cloned().collect()
     }
 
     /// All of them; none unless all are known.
@@ -332,8 +359,14 @@ fn samples_of(view: &View<'_>, selection: &Selection, samples: &[Sample]) -> Vec
     chosen
 }
 
+/// What a reason says, without how much of it there was: `enumeration` of `enumeration: 12 operations
+/// in 3 services`. Of windows on both sides of midnight each says it.
+fn kind(reason: &Reason) -> &str {
+    reason.text.split(": ").next().unwrap_or(&reason.text)
+}
+
 /// One base, since the others read the same calls again; whatever else is said of the address or
-/// of the calls adds to it, each once.
+/// of the calls adds to it, the highest of each kind.
 fn reasons(
     view: &View<'_>,
     findings: &[Finding],
@@ -350,8 +383,10 @@ fn reasons(
     let further = findings.iter().flat_map(|finding| &finding.reasons);
     let mut reasons: Vec<Reason> = Vec::new();
     for reason in base.into_iter().chain(added).chain(further) {
-        if !reasons.iter().any(|known| known.text == reason.text) {
-            reasons.push(reason.clone());
+        match reasons.iter_mut().find(|known| kind(known) == kind(reason)) {
+            None => reasons.push(reason.clone()),
+            Some(known) if reason.points > known.points => *known = reason.clone(),
+            Some(_) => {}
         }
     }
     let weighed = findings.iter().filter(|finding| finding.weighs_targets);
@@ -362,8 +397,11 @@ fn reasons(
     if findings.iter().any(|finding| finding.weighs_targets) {
         let resources = samples.iter().filter_map(|sample| sample.resource());
         let patterns = resources.filter_map(|resource| view.policy.critical_asset(resource));
+        let of_long_name = || samples.iter().any(Sample::touched_critical_of_long_name);
         if let Some(pattern) = patterns.min() {
             reasons.push(Reason::new(20, format!("critical asset {pattern}")));
+        } else if view.policy.has_critical_assets() && of_long_name() {
+            reasons.push(Reason::new(20, "critical asset of a long name"));
         }
     }
     // That credentials left their cloud for another is no explanation of it.

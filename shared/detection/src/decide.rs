@@ -1,16 +1,19 @@
 //! The decide step: a ledger becomes alerts. A pure function of the evidence, the intelligence and
 //! the policy, whatever the order and the batches in which the evidence came.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+
 use crate::alert::Alert;
 use crate::detections::DETECTIONS;
-use crate::evidence::Kind;
+use crate::evidence::{Entry, Kind};
 use crate::finding::Finding;
 use crate::intelligence::Intelligence;
 use crate::ledger::SourceLedger;
 use crate::policy::Policy;
-use crate::sample::Sample;
+use crate::sample::{Sample, keep_best};
 use crate::score::Severity;
-use crate::source::LedgerKey;
+use crate::source::{LedgerKey, Subject};
 use crate::suppress::suppressed;
 use crate::timestamp::Day;
 use crate::view::View;
@@ -33,11 +36,15 @@ pub fn decide(
         .filter(|it| it.subjects.contains(&key.subject()) && policy.is_enabled(it));
     let mut findings: Vec<Finding> =
         enabled.flat_map(|detection| (detection.find)(&view)).collect();
+    if findings.is_empty() {
+        return Vec::new();
+    }
+    let samples = to_tell_of(&view);
     // The highest of a day leads; among equals the one listed first. The sort is stable.
     findings.sort_by_key(|finding| (finding.day, std::cmp::Reverse(finding.score())));
     let mut alerts: Vec<Alert> = findings
         .chunk_by(|a, b| a.day == b.day)
-        .filter_map(|of_day| alert_of_day(&view, of_day, &ledger.samples))
+        .filter_map(|of_day| alert_of_day(&view, of_day, &samples))
         .collect();
     let mut before: Option<(Day, String)> = None;
     for alert in &mut alerts {
@@ -46,6 +53,20 @@ pub fn decide(
         alert.earlier = earlier.filter(|(day, _)| *day == alert.day.previous()).map(|(_, uid)| uid);
     }
     alerts
+}
+
+/// The samples of a ledger to tell of. Of a wide one only those of calls that are looked at: the others
+/// may be of members that alert by themselves, and would leave no room for those that do not.
+fn to_tell_of<'a>(view: &View<'a>) -> Cow<'a, [Sample]> {
+    if view.key.subject() == Subject::Source {
+        return Cow::Borrowed(&view.ledger.samples);
+    }
+    let calls: HashSet<u64> = view.calls.iter().map(Entry::uid).collect();
+    let is_looked_at = |sample: &&Sample| calls.contains(&sample.uid_hash());
+    let mut samples: Vec<Sample> =
+        view.ledger.samples.iter().filter(is_looked_at).cloned().collect();
+    keep_best(&mut samples);
+    Cow::Owned(samples)
 }
 
 /// The findings of a day as one alert. Those that are suppressed are left out of it, or else all of
@@ -69,9 +90,13 @@ fn alert_of_day(view: &View<'_>, findings: &[Finding], samples: &[Sample]) -> Op
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::activity::Outcome;
     use crate::detections::check::ledgers;
+    use crate::evidence::tests::call;
     use crate::intelligence::Category;
-    use crate::source::Subject;
+    use crate::ledger::MemoryLedger;
+    use crate::observe::Observer;
+    use crate::ocsf::detection_finding;
 
     /// The alerts of a story: title, score and reasons, findings, calls and how many were sampled.
     fn told(intelligence: &Intelligence, policy: &str, story: &str) -> Vec<String> {
@@ -183,6 +208,46 @@ mod tests {
     }
 
     #[test]
+    fn who_alerts_by_itself_takes_no_room_from_its_network() {
+        let noise = "1 fail@203.0.113.200 a,b,c,d,e,f,g,h,i,j,k,l every 10s";
+        let story = format!("{noise}; after 25200s 1 fail@203.0.113.* m,n,o,p,q every 60s");
+        let told = told(&Intelligence::default(), "", &story);
+        let of_network: Vec<_> = told.iter().filter(|it| it.contains("/24")).collect();
+        let [of_network] = of_network.as_slice() else { panic!("{told:?}") };
+        assert!(of_network.contains("5 failed sign-ins of 5 accounts"), "{of_network}");
+        assert!(of_network.ends_with("5 calls, 5 sampled"), "{of_network}");
+    }
+
+    #[test]
+    fn networks_name_their_members_without_samples() {
+        let (intelligence, policy) = (Intelligence::default(), Policy::default());
+        for (story, addresses, first) in [
+            ("1 fail@203.0.113.* a,b,c,d,e every 60s", 5, "203.0.113.1"),
+            ("1 fail@2001:db8:7:*::1 a,b,c,d,e every 60s", 0, "2001:db8:7:1::/64"),
+        ] {
+            let ledgers = ledgers(&intelligence, &policy, story).into_iter();
+            let of_network = ledgers.filter(|(key, _)| key.subject() == Subject::Network);
+            let alerts: Vec<Alert> = of_network
+                .flat_map(|(key, it)| {
+                    let ledger = SourceLedger { samples: Vec::new(), ..it };
+                    decide(&key, ledger, &intelligence, &policy)
+                })
+                .collect();
+            let [alert] = alerts.as_slice() else { panic!("one alert of {story}") };
+            assert_eq!((alert.members, alert.addresses().len()), (5, addresses), "{story}");
+            let finding = detection_finding(alert);
+            let evidences = finding["evidences"].as_array().unwrap();
+            assert_eq!(evidences.len(), 5, "{story}");
+            let endpoint = &evidences[0]["src_endpoint"];
+            let named = endpoint.get("ip").or(endpoint.get("name")).unwrap();
+            assert_eq!(named, first, "{story}");
+            let observables = finding["observables"].as_array().unwrap();
+            let ips = observables.iter().filter(|it| it["type_id"] == 2).count();
+            assert_eq!(ips, addresses, "{story}");
+        }
+    }
+
+    #[test]
     fn lists_name_members() {
         let list = b"203.0.1.7\n203.0.2.7\n";
         let lists = Intelligence::builder().list("bad", Category::Malicious, list).unwrap().build();
@@ -221,6 +286,48 @@ mod tests {
                 "network HQ | listed-source | 1 calls, 1 sampled"
             )]
         );
+    }
+
+    #[test]
+    fn critical_assets_of_long_names_are_weighed() {
+        let long = "g".repeat(250);
+        for (name, pattern, expected) in [
+            (format!("/groups/{long}/servers/prod-db"), "*/prod-db", "critical asset */prod-db"),
+            (format!("/groups/{long}/servers/prod-db"), "/GROUPS/*", "critical asset /GROUPS/*"),
+            (format!("/{long}/pay/{long}/db"), "*/pay/*", "critical asset of a long name"),
+            (format!("/{long}/paid/{long}/db"), "*/pay/*", ""),
+        ] {
+            let policy = Policy::parse(&format!("critical_assets = [\"{pattern}\"]")).unwrap();
+            let intelligence = Intelligence::default();
+            let mut ledger = MemoryLedger::of_scan(&policy);
+            let mut observer = Observer::default();
+            for n in 0..10 {
+                let mut failed = call(&format!("e-{n}"), n * 1000, Outcome::LoginFailed);
+                failed.resource = Some(name.clone().into());
+                for observation in observer.observe(&failed, &intelligence, &policy, None) {
+                    ledger.add(observation);
+                }
+            }
+            let sources = ledger.into_sources();
+            let alerts: Vec<Alert> = sources
+                .flat_map(|(key, it)| decide(&key, it, &intelligence, &policy))
+                .filter(|alert| alert.key.subject() == Subject::Source)
+                .collect();
+            let [alert] = alerts.as_slice() else { panic!("one alert of {name}") };
+            let reason = alert.reasons.iter().find(|it| it.text.starts_with("critical"));
+            assert_eq!(reason.map_or("", |it| &it.text), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_on_both_sides_of_midnight_counts_once() {
+        let story = "after 57000s 15 denied/10x3 eve every 1s; after 900s 20 denied/12x3 eve every \
+                     1s; 1 priv eve";
+        let told = told(&Intelligence::default(), "", story);
+        let after: Vec<_> = told.iter().filter(|it| it.contains("privileged call")).collect();
+        let [after] = after.as_slice() else { panic!("{told:?}") };
+        assert_eq!(after.matches("+15 enumeration").count(), 1, "{after}");
+        assert!(after.contains("| High 70 = +40 privileged success"), "{after}");
     }
 
     #[test]

@@ -213,9 +213,10 @@ fn evidences(alert: &Alert, most: usize) -> Vec<Value> {
         samples.sort_by_key(|sample| sample.time);
     }
     if samples.is_empty() {
-        let address = alert.addresses().first().map(ToString::to_string);
-        let address = address.unwrap_or_else(|| alert.address());
-        return vec![json!({ "src_endpoint": src_endpoint(&address) })];
+        // A finding has one at least.
+        let whereabouts = alert.whereabouts();
+        let whereabouts = whereabouts.iter().take(most.max(1));
+        return whereabouts.map(|it| json!({ "src_endpoint": src_endpoint(it) })).collect();
     }
     samples.into_iter().map(evidence).collect()
 }

@@ -33,6 +33,10 @@ const ALIKE_MAX: u32 = 3;
 
 /// The longest text kept; what is longer is cut. Long enough for an ARN with a path.
 const TEXT_MAX_BYTES: usize = 256;
+/// Of a longer name of a resource, the room for its end, which tells it from others.
+const TAIL_MAX_BYTES: usize = 96;
+/// What stands for what was left out between.
+const LEFT_OUT: &str = "\u{2026}";
 /// Longer than any real event identifier or operation.
 const HASHED_MAX_BYTES: usize = 2048;
 
@@ -92,6 +96,7 @@ impl Sample {
         address: &str,
         is_critical: bool,
     ) -> Self {
+        let resource = shortened(activity.resource.as_deref().unwrap_or_default());
         let parts: [&str; Text::COUNT] = [
             // These two are hashed in entries, which a sample is told from.
             cut(&activity.uid, HASHED_MAX_BYTES),
@@ -102,7 +107,7 @@ impl Sample {
             cut(&activity.operation, HASHED_MAX_BYTES),
             brief(activity.account.as_ref()),
             brief(activity.region.as_ref()),
-            brief(activity.resource.as_ref()),
+            &resource,
             brief(activity.user_agent.as_ref()),
             brief(activity.status_code.as_ref()),
             brief(activity.actor.credential.as_ref()),
@@ -218,6 +223,12 @@ impl Sample {
         self.optional(Text::Resource)
     }
 
+    /// Whether it touched a critical asset whose name is too long to be kept whole.
+    pub(crate) fn touched_critical_of_long_name(&self) -> bool {
+        let is_shortened = |it: &str| it.len() > TEXT_MAX_BYTES / 2 && it.contains(LEFT_OUT);
+        self.weight == Weight::Critical && self.resource().is_some_and(is_shortened)
+    }
+
     /// What the caller says it is.
     pub fn user_agent(&self) -> Option<&str> {
         self.optional(Text::UserAgent)
@@ -291,8 +302,34 @@ pub(crate) fn brief<'a>(text: Option<&'a Cow<'_, str>>) -> &'a str {
     cut(text.map_or("", |text| text.as_ref()), TEXT_MAX_BYTES)
 }
 
+/// The name of a resource as it is kept: of a long one the start, where it lies, and the end, what it
+/// is.
+fn shortened(name: &str) -> Cow<'_, str> {
+    if name.len() <= TEXT_MAX_BYTES {
+        return Cow::Borrowed(name);
+    }
+    let start = cut(name, TEXT_MAX_BYTES - TAIL_MAX_BYTES - LEFT_OUT.len());
+    let end = name.get(name.ceil_char_boundary(name.len() - TAIL_MAX_BYTES)..).unwrap_or_default();
+    Cow::Owned([start, LEFT_OUT, end].concat())
+}
+
 fn cut(text: &str, max_bytes: usize) -> &str {
     text.get(..text.floor_char_boundary(max_bytes)).unwrap_or_default()
+}
+
+/// Keeps the best ([`keep_best`]) of each source by itself: of a wide ledger, of which it shows only at
+/// the end whose calls are left out.
+pub fn keep_best_of_each(samples: &mut Vec<Sample>) {
+    let mut sources: Map<Option<LedgerKey>, Vec<Sample>> = Map::default();
+    for sample in samples.drain(..) {
+        let source = sample.address().parse().ok().map(LedgerKey::of_public);
+        sources.entry(source).or_default().push(sample);
+    }
+    for mut of_one in sources.into_values() {
+        keep_best(&mut of_one);
+        samples.append(&mut of_one);
+    }
+    samples.sort_unstable();
 }
 
 /// Keeps the samples of each day that tell most: first one of each kind, successes first, then a

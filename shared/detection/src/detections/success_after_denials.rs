@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::window::plural;
+use super::window::{Completed, plural};
 use super::{Detection, Parameter, Technique, Unit, error_burst};
 use crate::evidence::{Entry, Kind};
 use crate::finding::{Finding, finding_of_day};
-use crate::score::{Reason, Severity};
+use crate::score::{self, Reason, Severity};
 use crate::source::Subject;
 use crate::view::View;
 
@@ -41,39 +41,27 @@ const WINDOW: Parameter = Parameter {
 };
 
 fn find(view: &View<'_>) -> Vec<Finding> {
-    let bursts = error_burst::bursts(view);
+    let bursts: Vec<Burst> =
+        error_burst::bursts(view).into_iter().map(|completed| Burst::of(view, completed)).collect();
     let secs = view.secs(&DETECTION, &WINDOW);
-    let pages: Vec<bool> =
-        bursts.iter().map(|burst| error_burst::is_console_page(view, burst)).collect();
     let mut findings: Vec<Finding> = Vec::new();
     let mut rests_on = HashSet::new();
     for (place, success) in view.of_kinds(&[Kind::Success]) {
         if !view.policy.is_privileged(success.operation()) {
             continue;
         }
-        let mut reached = bursts.iter().zip(&pages);
-        let Some((burst, is_page)) = reached.find(|(burst, _)| burst.reaches(success.time(), secs))
-        else {
-            continue;
-        };
-        // On an earlier day: whoever stole a credential this morning could do something harmless first.
-        let today = burst.began().unwrap_or(success.time()).day().start();
-        let knows = success.principal().is_some_and(|it| view.is_known_before(it, today));
-        let base = if *is_page {
-            Reason::new(Severity::Low.points(), "privileged success after denied console pages")
-        } else if knows {
-            let text = "privileged success after denials, by a principal known here";
-            Reason::new(Severity::Low.points(), text)
-        } else {
-            Reason::new(Severity::Medium.points(), "privileged success after a burst of denials")
-        };
+        // Each day has a burst of its own, and noise before midnight must not hide the one after it.
+        let reached = bursts.iter().filter(|burst| burst.completed.reaches(success.time(), secs));
+        let judged = reached.map(|burst| (burst.base(view, &success), burst));
+        // Of equal ones the earliest.
+        let worst = judged.rev().max_by_key(|(base, burst)| (base.points, burst.points));
+        let Some((base, burst)) = worst else { continue };
         let day = success.time().day();
         let Some(finding) = finding_of_day(&mut findings, &DETECTION, day, base) else { continue };
         finding.selection.insert(place);
-        if rests_on.insert((day, burst.day)) {
-            finding.selection.unite(&burst.selection);
-            let further = error_burst::reasons(view, burst);
-            finding.reasons.extend(further);
+        if rests_on.insert((day, burst.completed.day)) {
+            finding.selection.unite(&burst.completed.selection);
+            finding.reasons.extend(burst.reasons.iter().cloned());
         }
     }
     for finding in &mut findings {
@@ -87,6 +75,39 @@ fn find(view: &View<'_>) -> Vec<Finding> {
             format!("{} after {}", plural(successes, "privileged call"), plural(denials, "denial"));
     }
     findings
+}
+
+/// The bursts of one day.
+struct Burst {
+    completed: Completed,
+    /// Whether console pages made all of it.
+    is_page: bool,
+    /// What makes it worse, and the sum of that.
+    reasons: Vec<Reason>,
+    points: u8,
+}
+
+impl Burst {
+    fn of(view: &View<'_>, completed: Completed) -> Self {
+        let reasons = error_burst::reasons(view, &completed);
+        let is_page = error_burst::is_console_page(view, &completed);
+        Self { points: score::total(&reasons), completed, is_page, reasons }
+    }
+
+    /// What a success after it is worth.
+    fn base(&self, view: &View<'_>, success: &Entry) -> Reason {
+        // On an earlier day: whoever stole a credential this morning could do something harmless first.
+        let today = self.completed.began().unwrap_or(success.time()).day().start();
+        let knows = success.principal().is_some_and(|it| view.is_known_before(it, today));
+        if self.is_page {
+            Reason::new(Severity::Low.points(), "privileged success after denied console pages")
+        } else if knows {
+            let text = "privileged success after denials, by a principal known here";
+            Reason::new(Severity::Low.points(), text)
+        } else {
+            Reason::new(Severity::Medium.points(), "privileged success after a burst of denials")
+        }
+    }
 }
 
 #[cfg(test)]
@@ -122,6 +143,11 @@ mod tests {
                 Row::new(
                     "30 page/20x8 alice every 1s; 1 priv alice",
                     "2026-03-02 Low 35: 1 privileged call after 30 denials",
+                ),
+                // pages before midnight, and a burst after it
+                Row::new(
+                    "after 55800s 30 page/20x8 alice every 1s; after 1800s 15 denied/10x3 eve every 1s; 1 priv eve",
+                    "2026-03-03 High 70: 1 privileged call after 15 denials",
                 ),
             ],
         );

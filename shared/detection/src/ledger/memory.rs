@@ -15,7 +15,7 @@ use crate::history::{self, AccountDay};
 use crate::observe::Observation;
 use crate::policy::Policy;
 use crate::sample::{self, SAMPLES_PER_DAY, Sample};
-use crate::source::LedgerKey;
+use crate::source::{LedgerKey, Subject};
 use crate::timestamp::{Day, Timestamp};
 
 /// Ledgers in memory. Unbounded unless made with bounds: a scan keeps all evidence and decides once,
@@ -63,6 +63,7 @@ impl MemoryLedger {
         if observation.call.is_none() && observation.seen.is_none() {
             return;
         }
+        let keep = keep_for(&observation.key);
         let ledger = self.sources.entry(observation.key).or_default();
         if let Some((entry, sample)) = observation.call {
             let is_full = ledger.entries.len() == ledger.entries.capacity();
@@ -74,7 +75,7 @@ impl MemoryLedger {
                 bounds.thin(&mut ledger.entries);
             }
             push(&mut ledger.entries, entry);
-            push_sample(&mut ledger.samples, sample);
+            push_sample(&mut ledger.samples, sample, keep);
         }
         if let Some(seen) = observation.seen {
             push(&mut ledger.entries, seen);
@@ -89,8 +90,14 @@ impl MemoryLedger {
             return;
         }
         for (key, ledger) in other.sources {
+            let keep = keep_for(&key);
             match self.sources.entry(key) {
-                Slot::Occupied(mut own) => own.get_mut().unite(ledger),
+                Slot::Occupied(mut own) => {
+                    let (own, mut ledger) = (own.get_mut(), ledger);
+                    own.samples.append(&mut ledger.samples);
+                    keep(&mut own.samples);
+                    own.unite(ledger);
+                }
                 Slot::Vacant(slot) => {
                     slot.insert(ledger);
                 }
@@ -103,7 +110,8 @@ impl MemoryLedger {
         &self.records
     }
 
-    /// All ledgers, in no order.
+    /// All ledgers, in no order. Wide ones have the best samples of each of their members, since only
+    /// deciding shows whose calls are left out.
     pub fn into_sources(mut self) -> impl Iterator<Item = (LedgerKey, SourceLedger)> {
         for (principal, OfPrincipal { baseline, calls, .. }) in self.sightings.into_principals() {
             for (key, entry, sample) in calls {
@@ -111,16 +119,17 @@ impl MemoryLedger {
                 if baseline.news(&entry, LEARNING_DAYS_MIN).is_none() {
                     continue;
                 }
+                let keep = keep_for(&key);
                 let ledger = self.sources.entry(key).or_default();
                 push(&mut ledger.entries, entry);
                 if let Some(sample) = sample {
-                    push_sample(&mut ledger.samples, sample);
+                    push_sample(&mut ledger.samples, sample, keep);
                 }
                 ledger.baselines.entry(principal).or_insert_with(|| baseline.clone());
             }
         }
         self.sources.into_iter().map(|(key, mut ledger)| {
-            sample::keep_best(&mut ledger.samples);
+            keep_for(&key)(&mut ledger.samples);
             (key, ledger)
         })
     }
@@ -230,12 +239,22 @@ fn push(entries: &mut Vec<Entry>, entry: Entry) {
     entries.push(entry);
 }
 
+/// Which samples of a ledger are kept.
+type Keep = fn(&mut Vec<Sample>);
+
+fn keep_for(key: &LedgerKey) -> Keep {
+    match key.subject() {
+        Subject::Source => sample::keep_best,
+        Subject::Network | Subject::Principal => sample::keep_best_of_each,
+    }
+}
+
 /// Adds a sample, and before growing drops those that would not be kept anyway. Grows to twice of
 /// what was kept, so that dropping is rare however many days there are.
-fn push_sample(samples: &mut Vec<Sample>, sample: Sample) {
+fn push_sample(samples: &mut Vec<Sample>, sample: Sample, keep: Keep) {
     if samples.len() == samples.capacity() {
         if samples.len() >= SAMPLES_PER_DAY {
-            sample::keep_best(samples);
+            keep(samples);
         }
         if samples.len() * 2 > samples.capacity() {
             samples.reserve_exact(samples.len().max(1));
@@ -344,7 +363,7 @@ mod tests {
     use crate::intelligence::Intelligence;
     use crate::observe::Observer;
     use crate::ocsf::detection_finding;
-    use crate::source::{Source, Subject};
+    use crate::source::Source;
 
     /// What is told, and how many entries networks and principals have.
     fn told(mut ledger: MemoryLedger) -> (Vec<String>, usize) {

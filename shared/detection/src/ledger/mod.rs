@@ -67,7 +67,7 @@ impl SourceLedger {
         }
         if self.samples.is_empty() {
             self.samples = other.samples;
-        } else {
+        } else if !other.samples.is_empty() {
             self.samples.extend(other.samples);
             sample::keep_best(&mut self.samples);
         }

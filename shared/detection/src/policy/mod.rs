@@ -159,6 +159,11 @@ impl Policy {
         self.critical.iter().find(|pattern| pattern.matches(resource)).map(Pattern::as_str)
     }
 
+    /// Whether any assets are critical.
+    pub(crate) fn has_critical_assets(&self) -> bool {
+        !self.critical.is_empty()
+    }
+
     /// Whether an operation, by its hash in evidence
     /// ([`operation_hash`](crate::evidence::operation_hash)), is privileged.
     pub fn is_privileged(&self, operation_hash: u32) -> bool {
