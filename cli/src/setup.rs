@@ -24,24 +24,61 @@ pub(crate) struct Setup {
     pub(crate) intelligence: Intelligence,
     /// What was fetched, where it is used.
     pub(crate) fetched: Option<Fetched>,
+    /// What was fetched and cannot be used.
+    pub(crate) faults: Vec<String>,
 }
 
-/// Reads all of it, or tells everything that is wrong with it together.
+/// Reads all of it, or tells everything that is wrong with it together. A fetched file that is damaged
+/// stops nobody, since nobody named it: all is read again without it.
 pub(crate) fn load(options: &JudgingOptions) -> anyhow::Result<Setup> {
-    let mut reading = Reading::default();
     let (known, fetched) = chosen(&options.known);
+    let (policy, mut reading) = read(options, &known);
+    let is_named = |file: &PathBuf| names(&options.known, file);
+    let of_fetched = |fault: &Fault| fault.file.as_ref().is_some_and(|file| !is_named(file));
+    let (damaged, others): (Vec<_>, Vec<_>) =
+        mem::take(&mut reading.faults).into_iter().partition(of_fetched);
+    if damaged.is_empty() {
+        reading.faults = others;
+        return Ok(Setup { policy, intelligence: reading.finish()?, fetched, faults: Vec::new() });
+    }
+    let is_damaged = |file: &PathBuf| damaged.iter().any(|it| it.file.as_ref() == Some(file));
+    let mut sound = known;
+    sound.intel.retain(|file| !is_damaged(file));
+    sound.country_db = sound.country_db.filter(|file| !is_damaged(file));
+    sound.asn_db = sound.asn_db.filter(|file| !is_damaged(file));
+    let (policy, reading) = read(options, &sound);
+    let told = |fault: Fault| {
+        format!(
+            "{}; what was fetched is not used: run `callerwatch intel fetch`, or scan with \
+             --no-fetched",
+            fault.text
+        )
+    };
+    let faults = damaged.into_iter().map(told).collect();
+    Ok(Setup { policy, intelligence: reading.finish()?, fetched, faults })
+}
+
+/// Whether the user named a file.
+fn names(options: &KnownOptions, file: &PathBuf) -> bool {
+    let databases = [&options.country_db, &options.asn_db];
+    options.intel.contains(file) || databases.into_iter().any(|it| it.as_ref() == Some(file))
+}
+
+/// Reads the policy and what is known of addresses.
+fn read(options: &JudgingOptions, known: &KnownOptions) -> (Policy, Reading) {
+    let mut reading = Reading::default();
     reading.compiled(&known.intel);
     let policy = reading.policy(options.policy.as_deref());
     reading.lists(&known.lists);
-    reading.databases(&known);
-    if policy.has_country_rules() && known.country_db.is_none() && reading.faults.is_empty() {
-        reading.faults.push(
+    reading.databases(known);
+    if policy.has_country_rules() && known.country_db.is_none() {
+        reading.fault(
             "the policy has rules about countries: say where countries are known from with \
              --country-db FILE, or run `callerwatch intel fetch`"
                 .to_owned(),
         );
     }
-    Ok(Setup { policy, intelligence: reading.finish()?, fetched })
+    (policy, reading)
 }
 
 /// The options, with what was fetched where they say nothing; and that, where it is used.
@@ -89,7 +126,14 @@ pub(crate) fn listed(policy: Option<&Path>, options: &ListOptions) -> anyhow::Re
 #[derive(Default)]
 struct Reading {
     builder: Builder,
-    faults: Vec<String>,
+    faults: Vec<Fault>,
+}
+
+/// What is wrong.
+struct Fault {
+    /// The compiled file or database it is wrong with.
+    file: Option<PathBuf>,
+    text: String,
 }
 
 impl Reading {
@@ -101,7 +145,7 @@ impl Reading {
                 policy
             }
             Err(error) => {
-                self.faults.push(format!("{error:#}"));
+                self.fault(format!("{error:#}"));
                 Policy::default()
             }
         }
@@ -121,11 +165,11 @@ impl Reading {
                     let builder = mem::take(&mut self.builder);
                     match builder.list_with_column(name, *category, &bytes, column.as_deref()) {
                         Ok(with_list) => self.builder = with_list.dated(secs),
-                        Err(error) => self.faults.push(format!("{}: {error}", shown(file))),
+                        Err(error) => self.fault(format!("{}: {error}", shown(file))),
                     }
                 }
                 Err(error) => {
-                    self.faults.push(format!("cannot read the list {}: {error}", shown(file)));
+                    self.fault(format!("cannot read the list {}: {error}", shown(file)));
                 }
             }
         }
@@ -151,14 +195,20 @@ impl Reading {
         match bytes.and_then(|bytes| add(builder, bytes)) {
             Ok(builder) => self.builder = builder,
             Err(error) => {
-                self.faults.push(format!("cannot use the {what} {}: {error}", shown(file)));
+                let text = format!("cannot use the {what} {}: {error}", shown(file));
+                self.faults.push(Fault { file: Some(file.to_owned()), text });
             }
         }
     }
 
+    fn fault(&mut self, text: String) {
+        self.faults.push(Fault { file: None, text });
+    }
+
     fn finish(self) -> anyhow::Result<Intelligence> {
         if !self.faults.is_empty() {
-            bail!("{}", self.faults.join("\n"));
+            let texts: Vec<String> = self.faults.into_iter().map(|fault| fault.text).collect();
+            bail!("{}", texts.join("\n"));
         }
         Ok(self.builder.build())
     }

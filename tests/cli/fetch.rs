@@ -48,6 +48,29 @@ fn fetched(name: &str) -> Folder {
 }
 
 #[test]
+fn what_was_fetched_and_is_damaged_stops_no_scan() {
+    let folder = fetched("damaged").with("log.json", document(&denied_burst("203.0.113.7")));
+    let data = folder.join("data/callerwatch");
+    for file in fs::read_dir(&data).expect("a folder") {
+        let path = file.expect("a file").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        let sound = fs::read(&path).expect("bytes");
+        fs::write(&path, "damaged").expect("written");
+        let done = run(&folder, "scan log.json --format json");
+        fs::write(&path, sound).expect("written");
+        if !["current.cwi", "countries.mmdb", "networks.mmdb"].contains(&name.as_str()) {
+            continue;
+        }
+        assert_eq!(done.status, Some(2), "{name}: {}", done.stderr);
+        assert!(done.stderr.contains(&name), "{name}: {}", done.stderr);
+        assert!(done.stderr.contains("--no-fetched"), "{name}: {}", done.stderr);
+        assert_eq!(done.findings().len(), 1, "{name}: {}", done.stderr);
+        let without = run(&folder, "scan log.json --no-fetched");
+        assert_eq!((without.status, without.stderr.as_str()), (Some(0), ""), "{name}");
+    }
+}
+
+#[test]
 fn scans_use_what_was_fetched_and_say_so() {
     let folder = fetched("fetched").with("log.json", document(&denied_burst("203.0.113.7")));
     let done = run(&folder, "scan log.json");

@@ -57,4 +57,12 @@ fn the_same_files_named_by_the_user_are_faults() {
     assert_eq!(done.status, Some(2));
     assert!(done.stderr.contains("README: not wholly read"), "{}", done.stderr);
     assert_eq!(done.stderr.lines().count(), 1);
+    // It was named, though a folder has it too.
+    let logs = Folder::new("named-in-folder").with("logs/README", "words\n");
+    logs.put("logs/good.json", document(&denied_burst("203.0.113.7")));
+    for args in ["scan logs logs/README", "scan logs/README logs", "scan logs/README logs/README"] {
+        let done = run(&logs, args);
+        assert_eq!(done.status, Some(2), "{args}");
+        assert_eq!(done.stderr.lines().count(), 1, "{args}: {}", done.stderr);
+    }
 }

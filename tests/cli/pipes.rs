@@ -29,6 +29,24 @@ fn whoever_has_read_enough_may_go() {
         let status = child.wait().expect("it ends").code();
         assert_eq!((status, stderr.as_str()), (Some(0), ""), "{format}");
     }
+    // The exit status says the same to whoever reads no more.
+    folder.put("cut.json", "{\"Records\":[");
+    for (args, expected, told) in [
+        ("scan log.json --fail-on low --format", 1, ""),
+        ("scan log.json cut.json --fail-on low --format", 2, "cut.json: not wholly read"),
+    ] {
+        for format in ["json", "text"] {
+            let mut command = command(&folder, args.split(' ').chain([format]));
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            let mut child = command.spawn().expect("it starts");
+            drop(child.stdout.take());
+            let mut stderr = String::new();
+            child.stderr.take().expect("a pipe").read_to_string(&mut stderr).expect("text");
+            let status = child.wait().expect("it ends").code();
+            assert_eq!(status, Some(expected), "{args} {format}: {stderr}");
+            assert!(stderr.contains(told), "{args} {format}: {stderr}");
+        }
+    }
     let whole = run(&folder, "scan log.json --format json");
     assert!(whole.stdout.len() > 128 * 1024, "the pipe was not filled");
     assert_eq!(whole.findings().len(), 99);

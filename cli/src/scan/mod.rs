@@ -1,18 +1,20 @@
 //! `callerwatch scan`: files in, alerts out.
 //!
-//! Workers read inputs side by side, each with an observer and a ledger of its own. Ledgers are sets
-//! that only grow, so uniting them at the end gives what one worker would have: neither the order
-//! of files nor the number of threads changes a byte of the findings.
+//! Workers read inputs side by side, as a walk of the folders meets them, each with an observer and a
+//! ledger of its own. Ledgers are sets that only grow, so uniting them at the end gives what one
+//! worker would have: neither the order of files nor the number of threads changes a byte of the
+//! findings.
 
 mod inputs;
 mod progress;
+mod queue;
 mod summary;
 mod worker;
 
 use std::io::{self, IsTerminal, Write};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc::SyncSender;
 use std::thread;
 
 use callerwatch_detection::alert::Alert;
@@ -22,14 +24,16 @@ use callerwatch_detection::score::Severity;
 use callerwatch_detection::source::LedgerKey;
 
 pub(crate) use self::inputs::Input;
+use self::inputs::Named;
 use self::progress::Progress;
+use self::queue::Queue;
 pub(crate) use self::summary::Summary;
 use self::worker::Part;
-use crate::EXIT_FAULT;
 use crate::args::{Format, ScanOptions};
 use crate::investigate::{Closeup, Wanted};
 use crate::report::{self, Survey};
 use crate::setup::{self, Setup};
+use crate::{EXIT_FAULT, is_closed_pipe};
 
 /// Runs the command; the exit status, or why nothing could be scanned.
 pub(crate) fn run(options: &ScanOptions) -> anyhow::Result<u8> {
@@ -47,11 +51,14 @@ pub(crate) fn run(options: &ScanOptions) -> anyhow::Result<u8> {
             (alerts, reported)
         }
     };
-    match options.format {
-        Format::Text => report::text(&summary, &alerts, &setup)?,
-        Format::Json => report::json(&alerts)?,
-    }
-    tell(&summary.faults)?;
+    let printed = match options.format {
+        Format::Text => report::text(&summary, &alerts, &setup),
+        Format::Json => report::json(&alerts),
+    };
+    // Whoever has read enough of it has not read the exit status.
+    let printed = printed.map_err(anyhow::Error::from).or_else(unless_closed);
+    tell(&summary.faults).map_err(anyhow::Error::from).or_else(unless_closed)?;
+    printed?;
     reported?;
     Ok(status(&summary, &alerts, options.fail_on))
 }
@@ -77,17 +84,25 @@ fn read(
     wanted: Option<&Wanted>,
     setup: &Setup,
 ) -> Part {
-    let (inputs, mut faults) = inputs::find(paths, io::stderr().is_terminal());
+    let named = Named::of(paths);
     let threads = threads.map_or_else(thread::available_parallelism, Ok);
-    let threads = threads.map_or(1, NonZeroUsize::get).min(inputs.len().max(1));
-    let progress = Progress::new(&inputs);
-    let next = AtomicUsize::new(0);
-    let work = || worker::work(&inputs, &next, setup, wanted, &progress);
-    let parts: Vec<_> = thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let own = work();
+    let threads = threads.map_or(1, NonZeroUsize::get);
+    let threads = named.count().map_or(threads, |count| threads.min(count.max(1)));
+    let progress = Progress::new();
+    let (sender, queue) = Queue::new();
+    let (parts, mut faults) = thread::scope(|scope| {
+        let walk = scope.spawn(|| walk(&named, sender, &progress));
+        let others: Vec<_> = (1..threads)
+            .map(|_| {
+                let (queue, progress) = (queue.clone(), &progress);
+                scope.spawn(move || worker::work(&queue, setup, wanted, progress))
+            })
+            .collect();
+        let own = worker::work(&queue, setup, wanted, &progress);
+        drop(queue);
         let others = others.into_iter().map(|other| other.join().unwrap_or_else(|_| lost()));
-        std::iter::once(own).chain(others).collect()
+        let parts: Vec<Part> = std::iter::once(own).chain(others).collect();
+        (parts, walk.join().unwrap_or_else(|_| lost().summary.faults))
     });
     progress.finish();
     let mut whole = Part::default();
@@ -101,8 +116,26 @@ fn read(
         }
     }
     whole.summary.faults.append(&mut faults);
+    whole.summary.faults.extend(setup.faults.iter().cloned());
     whole.summary.faults.sort();
     whole
+}
+
+/// Hands over all inputs, as fast as they are taken; what could not be looked into.
+fn walk(named: &Named, sender: SyncSender<Input>, progress: &Progress) -> Vec<String> {
+    let mut faults = Vec::new();
+    for input in named.inputs(io::stderr().is_terminal()) {
+        match input {
+            Ok(input) => {
+                progress.expect(input.bytes);
+                if sender.send(input).is_err() {
+                    break;
+                }
+            }
+            Err(fault) => faults.push(fault),
+        }
+    }
+    faults
 }
 
 /// What is left of a worker that died: that it did.
@@ -123,6 +156,10 @@ fn decide_all(
         .collect();
     alerts.sort_by(|a, b| (b.score, a.day, &a.key).cmp(&(a.score, b.day, &b.key)));
     alerts
+}
+
+fn unless_closed(error: anyhow::Error) -> anyhow::Result<()> {
+    if is_closed_pipe(&error) { Ok(()) } else { Err(error) }
 }
 
 /// What was not wholly read, to whoever watches.

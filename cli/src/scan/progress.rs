@@ -4,25 +4,25 @@ use std::io::{self, IsTerminal, Read};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::Input;
-
 pub(super) struct Progress(ProgressBar);
 
 impl Progress {
-    /// A bar over the bytes of all inputs.
-    pub(super) fn new(inputs: &[Input]) -> Self {
+    /// A bar over the bytes of the inputs that are met.
+    pub(super) fn new() -> Self {
         if !io::stderr().is_terminal() {
             return Self(ProgressBar::hidden());
         }
-        let bar = ProgressBar::with_draw_target(
-            Some(inputs.iter().map(|input| input.bytes).sum()),
-            ProgressDrawTarget::stderr_with_hz(10),
-        );
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
         let template = "{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         Self(bar)
+    }
+
+    /// That there are so many more bytes to read.
+    pub(super) fn expect(&self, bytes: u64) {
+        self.0.inc_length(bytes);
     }
 
     /// Counts what is read of an input.

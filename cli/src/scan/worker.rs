@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use callerwatch_detection::ledger::MemoryLedger;
 use callerwatch_detection::observe::Observer;
 use callerwatch_sources::{Buffers, Event, Extent, ReadError, Reading, Rejected, Why};
 
 use super::progress::Progress;
+use super::queue::Queue;
 use super::summary::Count;
 use super::{Input, Summary};
 use crate::investigate::{Closeup, Wanted};
@@ -17,12 +17,12 @@ use crate::setup::Setup;
 
 /// Reads inputs until none is left.
 pub(super) fn work(
-    inputs: &[Input],
-    next: &AtomicUsize,
+    queue: &Queue,
     setup: &Setup,
     wanted: Option<&Wanted>,
     progress: &Progress,
 ) -> Part {
+    let Some(first) = queue.next() else { return Part::default() };
     let mut worker = Worker {
         setup,
         observer: Observer::default(),
@@ -31,8 +31,10 @@ pub(super) fn work(
         closeup: wanted.map(|wanted| Closeup::of(wanted.clone())),
         buffers: Buffers::new(),
     };
-    while let Some(input) = inputs.get(next.fetch_add(1, Ordering::Relaxed)) {
-        worker.take(input, progress);
+    let mut next = Some(first);
+    while let Some(input) = next {
+        worker.take(&input, progress);
+        next = queue.next();
     }
     let Worker { ledger, summary, closeup, .. } = worker;
     Part { ledger, summary, closeup }
