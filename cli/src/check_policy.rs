@@ -14,12 +14,18 @@ use crate::setup;
 pub(crate) fn run(file: &Path) -> anyhow::Result<u8> {
     let (policy, builder) = setup::policy_with_lists(file, Intelligence::builder())?;
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{}", policy.describe().trim_end())?;
+    for line in policy.describe().trim_end().lines() {
+        writeln!(stdout, "{}", plain(line))?;
+    }
     for list in builder.build().lists() {
         writeln!(
             stdout,
             "list {}: {}, {} entries, {} prefixes looked up, {} lines refused",
-            list.name, list.category, list.entries, list.prefixes, list.refused
+            plain(&list.name),
+            list.category,
+            list.entries,
+            list.prefixes,
+            list.refused
         )?;
     }
     for warning in today().map(|today| policy.warnings(today)).unwrap_or_default() {

@@ -22,6 +22,8 @@ impl Pattern {
             Err("is empty")
         } else if text.chars().all(|c| c == '*') {
             Err("matches every name")
+        } else if text.chars().any(char::is_control) {
+            Err("has a control character")
         } else if text.chars().count() > PATTERN_MAX_CHARS {
             Err("is longer than 128 characters")
         } else {
@@ -109,7 +111,7 @@ mod tests {
 
     #[test]
     fn refused() {
-        for text in ["", "  ", "*", "**", &"a".repeat(129)] {
+        for text in ["", "  ", "*", "**", "a\u{1b}[2Jb*", "a\nb", &"a".repeat(129)] {
             assert!(Pattern::new(text).is_err(), "{text}");
         }
     }
