@@ -1,6 +1,6 @@
 //! Decode to observe: what messages deliver becomes evidence, gathered by source.
 //!
-//! Promises that bad input costs no neighbour anything, whatever it does to a reader, and that
+//! Promises that bad input costs no neighbor anything, whatever it does to a reader, and that
 //! memory is bounded by what ledgers keep and not by what is delivered.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -1,7 +1,7 @@
 //! Reading one list: bytes become blocks of addresses, and an account of what was not understood.
 //!
 //! Takes plain lists, `address<TAB>count`, the exits of Tor, CSV and JSON; `#` and `;` comments, blank
-//! lines, either line ending, a byte order mark. Promises that one bad line never costs its neighbours, and that a
+//! lines, either line ending, a byte order mark. Promises that one bad line never costs its neighbors, and that a
 //! list without a single address (an error page, an empty file) is an error and not an empty list.
 //! Must not know where the bytes came from.
 
