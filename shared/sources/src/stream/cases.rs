@@ -190,7 +190,6 @@ fn work_stays_in_proportion() {
         "{\"value\":[1,",
         "[1,\n",
         "[1,\"a\",",
-        "1,\n",
         "x\n{\"\n",
     ] {
         let text = line.repeat((2 << 20) / line.len());

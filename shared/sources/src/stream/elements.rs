@@ -24,7 +24,7 @@ pub(super) fn elements(array: &str) -> Elements {
         let len = match rest.as_bytes() {
             [] | [b'"'] => return Elements::Cut,
             [b'{' | b'[', ..] | [b'"', b'{', ..] => return Elements::Records,
-            [b'"', ..] => string_len(rest),
+            [b'"', ..] => Some(string_len(rest)),
             _ => word_len(rest),
         };
         let Some(len) = len else { return Elements::Scalars };
@@ -38,17 +38,17 @@ pub(super) fn elements(array: &str) -> Elements {
 }
 
 /// The length of the string that the text starts with; all of a text that ends within it.
-fn string_len(text: &str) -> Option<usize> {
+fn string_len(text: &str) -> usize {
     let bytes = text.as_bytes();
     let mut at = 1;
-    while let Some(found) = memchr::memchr2(b'"', b'\\', bytes.get(at..)?) {
+    while let Some(found) = memchr::memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
         at += found + 1;
         if bytes.get(at - 1) == Some(&b'"') {
-            return Some(at);
+            return at;
         }
         at += 1;
     }
-    Some(bytes.len())
+    bytes.len()
 }
 
 /// The length of the number or of the word (`null`) that the text starts with; none of any other.
