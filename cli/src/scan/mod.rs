@@ -135,6 +135,8 @@ fn walk(named: &Named, sender: SyncSender<Input>, progress: &Progress) -> Vec<St
             Err(fault) => faults.push(fault),
         }
     }
+    // Workers end where nothing can come any more.
+    drop(sender);
     faults
 }
 

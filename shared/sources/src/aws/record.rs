@@ -19,8 +19,8 @@ lenient! {
         error_code: Text<'a> = "errorCode",
         error_message: Text<'a> = "errorMessage",
         request_parameters: Parameters<'a> = "requestParameters",
-        response_elements: Verdict<'a> = "responseElements",
-        service_event_details: Verdict<'a> = "serviceEventDetails",
+        response_elements: Answer<'a> = "responseElements",
+        service_event_details: Answer<'a> = "serviceEventDetails",
         additional_event_data: AdditionalEventData<'a> = "additionalEventData",
         request_id: Text<'a> = "requestID",
         event_id: Text<'a> = "eventID",
@@ -116,7 +116,7 @@ lenient! {
 lenient! {
     /// `Success` or `Failure`, under the name of the event it is the outcome of. A user pool of
     /// Cognito answers with tokens, or with the challenge that comes next.
-    pub(super) struct Verdict<'a> {
+    pub(super) struct Answer<'a> {
         verdict: Text<'a> = "ConsoleLogin" | "UserAuthentication" | "CredentialVerification"
             | "CredentialChallenge" | "ExternalIdPDirectoryLogin" | "SwitchRole" | "CheckMfa"
             | "PasswordUpdated" | "PasswordRecoveryRequested" | "PasswordRecoveryCompleted",

@@ -57,9 +57,9 @@ fn word_len(text: &str) -> Option<usize> {
     let len = text.find(|c| !is_of_word(c)).unwrap_or(text.len());
     let word = text.get(..len)?;
     let is_scalar = word.starts_with(|c: char| c.is_ascii_digit() || c == '-')
-        || ["null", "true", "false"].iter().any(|it| match len == text.len() {
-            true => it.starts_with(word),
-            false => *it == word,
+        || ["null", "true", "false"].iter().any(|it| {
+            // The rest of the word may be to come.
+            *it == word || (len == text.len() && it.starts_with(word))
         });
     (is_scalar && len > 0).then_some(len)
 }
