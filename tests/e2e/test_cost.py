@@ -82,6 +82,23 @@ def test_ordinary_calls_cost_one_write_a_principal_and_day(
     assert len(told) <= 2
 
 
+def test_a_sign_in_costs_its_network_and_its_principal_one_write_a_day(
+    proxy: Proxy, deployment: Deployment
+) -> None:
+    proxy.count(deployment.account)
+    for batch in range(3):
+        calls = [
+            events.sign_in(f"198.51.101.{5 + batch}", who, 60 * batch, succeeds=True)
+            for who in ("alice", "bob")
+        ]
+        assert deployment.invoke_batch(bodies(calls)) == []
+    told = requests(proxy, deployment)
+    assert_lean(told)
+    print(f"6 sign-ins of 2 principals from 3 addresses of a network: {len(told)} writes")
+    # Each address has its own; of the network and the principals the first sign-ins alone are kept.
+    assert len(told) == 3 + 1 + 2
+
+
 def test_an_account_costs_one_write_a_day(proxy: Proxy, deployment: Deployment) -> None:
     deployment.kill()
     proxy.count(deployment.account)

@@ -164,7 +164,8 @@ mod tests {
                 ),
                 concat!(
                     "15 denied API calls from 203.0.113.0/24 (15 addresses) | Low 20 = +20 burst ",
-                    "of denied calls | error-burst | 15 calls, 6 sampled"
+                    "of denied calls, +0 1 of 1 denied principals did not sign in here | ",
+                    "error-burst | 15 calls, 6 sampled"
                 ),
                 concat!(
                     "15 denied API calls of principal bob from 15 addresses | Low 20 = +20 burst ",
@@ -195,6 +196,15 @@ mod tests {
             [concat!(
                 "12 failed sign-ins of principal alice from 12 addresses | High 60 = +60 failed ",
                 "sign-ins of one account from 12 networks | login-failures | 12 calls, 12 sampled"
+            )]
+        );
+        let guesses = "12 fail@203.0.*.7 alice every 240s; 1 login@198.51.100.9 alice";
+        assert_eq!(
+            told(&Intelligence::default(), "", guesses),
+            [concat!(
+                "1 sign-in after 12 failures of principal alice from 13 addresses | High 65 = +60 ",
+                "sign-in from a network new to the principal, after failed sign-ins of one account ",
+                "from 12 networks, +5 a password was correct | login-after-failures login-failures | 13 calls, 12 sampled"
             )]
         );
         assert_eq!(

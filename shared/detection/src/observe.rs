@@ -41,8 +41,8 @@ pub struct Observation {
     pub key: LedgerKey,
     /// The call itself, where it is evidence, with its sample.
     pub call: Option<(Entry, Sample)>,
-    /// For an ordinary call that succeeded, and in a network for a sign-in: that the principal was
-    /// seen there that day, where this may be the first sign of it.
+    /// For an ordinary call that succeeded: that the principal was seen there that day, where this may
+    /// be the first sign of it.
     pub seen: Option<Entry>,
     /// For any call that succeeded: from where its principal called, where this may be the first
     /// time.
@@ -108,7 +108,6 @@ impl Observer {
             let (entry, sample) = (Entry::of_call(activity, time), sample());
             let mut observations: Vec<_> =
                 wide::observations(activity, &key, entry, &sample).collect();
-            observations.extend(self.signed_in(activity, &key, time.day()));
             let call = Some((entry, sample));
             observations
                 .insert(0, Observation { key, call, seen: None, sighting, account_day: None });
@@ -119,7 +118,7 @@ impl Observer {
         }
         let sighting = self.sighting(activity, time, intelligence, policy, Some(&sample));
         let works = !view::needs_no_permission(operation);
-        let seen = works.then(|| self.first_seen(activity, &activity.source, time.day())).flatten();
+        let seen = works.then(|| self.first_seen(activity, time.day())).flatten();
         let account_day = works.then(|| self.first_of_account(activity, time.day())).flatten();
         if seen.is_none() && sighting.is_none() && account_day.is_none() {
             return Vec::new();
@@ -166,30 +165,11 @@ impl Observer {
         Sighting::of(activity, time, sample, intelligence, policy)
     }
 
-    /// That a principal signed in from a network: what tells an office from an attacker there.
-    fn signed_in(
-        &mut self,
-        activity: &ApiActivity<'_>,
-        source: &LedgerKey,
-        day: Day,
-    ) -> Option<Observation> {
-        if activity.outcome != Outcome::LoginSucceeded || is_stranger(activity.actor.kind) {
-            return None;
-        }
-        let (key, _) = source.network()?;
-        let seen = self.first_seen(activity, &key, day)?.in_network(0);
-        Some(Observation { key, call: None, seen: Some(seen), sighting: None, account_day: None })
-    }
-
-    /// The entry that says so, unless it is remembered to have been made for that place.
-    fn first_seen(
-        &mut self,
-        activity: &ApiActivity<'_>,
-        place: &impl Hash,
-        day: Day,
-    ) -> Option<Entry> {
+    /// The entry that says that a principal succeeded at a source on a day, unless that is remembered
+    /// to have been said.
+    fn first_seen(&mut self, activity: &ApiActivity<'_>, day: Day) -> Option<Entry> {
         let uid = activity.actor.uid.as_deref()?;
-        if self.is_remembered((place, activity.cloud, uid, day)) {
+        if self.is_remembered((&activity.source, activity.cloud, uid, day)) {
             return None;
         }
         Some(Entry::of_seen(activity.cloud, principal_hash(activity.cloud, Some(uid))?, day))

@@ -71,6 +71,7 @@ impl<'a> View<'a> {
         let is_told = |entry: &Entry| new_origin::news(&ledger.baselines, entry, policy).is_some();
         entries.retain(|entry| entry.kind() != Kind::Origin || is_told(entry));
         keep_distinct(&mut entries);
+        wide::keep_first_sign_ins(&mut entries);
         let mut successes: Vec<_> =
             entries.iter().filter_map(|entry| success(entry, policy)).collect();
         successes.sort_unstable();
@@ -141,6 +142,16 @@ impl<'a> View<'a> {
         self.successes_since(principal, before.plus_secs(-KNOWN_SECS))
             .take_while(|success| success.time < before)
             .any(|success| success.sort != Sort::Privileged)
+    }
+
+    /// Whether the principal whose ledger this is had signed in from the network of a call before an
+    /// instant, in the last days.
+    pub(crate) fn is_known_network_before(&self, call: &Entry, before: Timestamp) -> bool {
+        let at = |time| self.calls.partition_point(|it| it.time() < time);
+        let since = before.plus_secs(-KNOWN_SECS);
+        let calls = self.calls.get(at(since)..at(before)).unwrap_or_default();
+        let mut sign_ins = calls.iter().filter(|it| it.kind() == Kind::LoginSucceeded);
+        sign_ins.any(|it| wide::network_of(it) == wide::network_of(call))
     }
 
     /// The principals that worked or signed in here on the day or the day before, in those clouds.

@@ -1,11 +1,12 @@
 //! Wide ledgers: of the network around an address, and of one principal wherever it calls from.
 //!
 //! An attacker who changes the address stays below every threshold of each. So failures are kept
-//! there a second and a third time, by members: the addresses they came from. Promises that what a
-//! member's own alert tells is not told again, and that making some addresses noisy hides no others:
-//! what a member says by itself is left out, and what remains has to be enough by itself.
+//! there a second and a third time, by members: the addresses they came from; and so are sign-ins,
+//! which tell who belongs there, and who got in. Promises that what a member's own alert tells is not
+//! told again, and that making some addresses noisy hides no others: what a member says by itself is
+//! left out, and what remains has to be enough by itself.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::activity::ApiActivity;
 use crate::detections::{alert_alone, days_of_sprays};
@@ -19,9 +20,14 @@ use crate::source::LedgerKey;
 use crate::timestamp::{Day, Timestamp};
 use crate::view::View;
 
-/// What is kept in wide ledgers. All else that is evidence lies in the ledger of its source alone.
-pub(crate) fn is_kept(kind: Kind) -> bool {
+/// Failures, of which alerts of wide ledgers are made.
+pub(crate) fn is_failure(kind: Kind) -> bool {
     matches!(kind, Kind::LoginFailed | Kind::Denied)
+}
+
+/// Sign-ins, and right passwords that were stopped.
+fn is_sign_in(kind: Kind) -> bool {
+    matches!(kind, Kind::LoginSucceeded | Kind::PasswordCorrect)
 }
 
 /// What a call of a public source adds to the wide ledgers around it.
@@ -37,10 +43,15 @@ pub(crate) fn observations(
         let call = Some((entry, sample.clone()));
         Observation { key, call, seen: None, sighting: None, account_day: None }
     };
-    let kept = Some(source).filter(|_| is_kept(entry.kind()));
-    let network = kept.and_then(LedgerKey::network);
+    // All else that is evidence lies in the ledger of its source alone.
+    let is_kept = is_failure(entry.kind()) || is_sign_in(entry.kind());
+    let kept = Some(source).filter(|_| is_kept);
+    let is_stranger = is_stranger(activity.actor.kind);
+    // Of a sign-in nothing but who it was is asked.
+    let is_told = !is_sign_in(entry.kind()) || (entry.principal().is_some() && !is_stranger);
+    let network = kept.filter(|_| is_told).and_then(LedgerKey::network);
     let network = network.map(|(key, member)| of(key, entry.in_network(member)));
-    let principal = entry.principal().filter(|_| !is_stranger(activity.actor.kind));
+    let principal = entry.principal().filter(|_| !is_stranger);
     let principal = principal.zip(kept.and_then(LedgerKey::fingerprint)).map(|(hash, member)| {
         of(LedgerKey::Principal { cloud: entry.cloud(), hash }, entry.in_principal(member))
     });
@@ -81,13 +92,38 @@ pub fn leave_out(batch: &mut Batch, sprays: &BTreeSet<(u64, Day)>) {
     });
 }
 
-/// What a member did of one kind on one day: it is left out or stays as a whole.
-pub(crate) type Deeds = (u64, Kind, Day);
+/// The sign-ins of one principal from one network on one day, of a kind. The first of them tells when
+/// it came, and the others tell nothing more.
+pub(crate) type SignIns = (Option<u64>, u64, Kind, Day);
+
+/// Which of them an entry of a wide ledger is; none of any other.
+pub(crate) fn sign_ins(entry: &Entry) -> Option<SignIns> {
+    let kind = Some(entry.kind()).filter(|kind| is_sign_in(*kind))?;
+    Some((entry.principal(), network_of(entry)?, kind, entry.time().day()))
+}
+
+/// Leaves of entries of a wide ledger, which are in order, the first sign-in of each principal,
+/// network and day.
+pub(crate) fn keep_first_sign_ins(entries: &mut Vec<Entry>) {
+    let mut known = HashSet::new();
+    entries.retain(|entry| sign_ins(entry).is_none_or(|it| known.insert(it)));
+}
+
+/// The network of the member that an entry of a principal's ledger names; the same for all of a
+/// network's own.
+pub(crate) fn network_of(entry: &Entry) -> Option<u64> {
+    entry.member().map(|member| member >> 32)
+}
+
+/// What a member did of one kind on one day: it is left out or stays as a whole. Failed sign-ins of
+/// applications apart: a burst of one of them is always Low, and would excuse those of people.
+pub(crate) type Deeds = (u64, Kind, bool, Day);
 
 /// Whose deeds an entry of a wide ledger is part of; none of any other.
 pub(crate) fn deeds(entry: &Entry) -> Option<Deeds> {
-    let kind = Some(entry.kind()).filter(|kind| is_kept(*kind))?;
-    Some((entry.member()?, kind, entry.time().day()))
+    let kind = Some(entry.kind()).filter(|kind| is_failure(*kind))?;
+    let is_apart = kind == Kind::LoginFailed && entry.traits().is_application();
+    Some((entry.member()?, kind, is_apart, entry.time().day()))
 }
 
 /// The calls of a wide ledger but those of members that raise an alert of their own by such calls,

@@ -9,6 +9,7 @@ use crate::alert::Alert;
 use crate::evidence::Kind;
 use crate::ocsf;
 use crate::sample::Sample;
+use crate::source::Subject;
 
 /// Makes a text harmless, of at most so many characters.
 pub type Escape = fn(&str, usize) -> String;
@@ -76,7 +77,7 @@ pub fn success(alert: &Alert, escape: Escape) -> String {
     };
     if alert.succeeded == 0 {
         return match alert.passwords_correct {
-            0 => "none of these calls; ordinary calls that succeed are not kept".to_owned(),
+            0 => no_success(alert).to_owned(),
             _ => format!("not yet: {correct}"),
         };
     }
@@ -98,6 +99,20 @@ pub fn success(alert: &Alert, escape: Escape) -> String {
     let between = if told.is_empty() { "" } else { ": " };
     let and = if correct.is_empty() { "" } else { "; " };
     format!("yes, {} of {}{between}{told}{and}{correct}", alert.succeeded, calls(alert))
+}
+
+/// What may be said where no call of an alert succeeded: of addresses together less is known than of
+/// one.
+fn no_success(alert: &Alert) -> &'static str {
+    match alert.key.subject() {
+        Subject::Source => "none of these calls; ordinary calls that succeed are not kept",
+        Subject::Network => {
+            "none known; of what succeeds in a network only sign-ins from it are kept here"
+        }
+        Subject::Principal => {
+            "none known; of what succeeds anywhere only the principal's sign-ins are kept here"
+        }
+    }
 }
 
 /// The principals, by what a person calls them, and how many more there are.

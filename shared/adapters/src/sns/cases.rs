@@ -42,6 +42,14 @@ pub(crate) fn rotating() -> Alert {
     alert_about(Subject::Network, calls.collect())
 }
 
+/// The same, and then one of them signs in from an address that never failed.
+pub(crate) fn guessed() -> Alert {
+    let calls = (0..7).map(|n| call(n, &format!("203.0.113.{}", n + 1), Outcome::LoginFailed));
+    let success = call(6, "203.0.113.99", Outcome::LoginSucceeded);
+    let success = ApiActivity { uid: "event-7".into(), ..success };
+    alert_about(Subject::Network, calls.chain([success]).collect())
+}
+
 /// A burst of denials from what is no address, with everything in its texts that a reader must not
 /// obey; it goes on for a second day.
 pub(crate) fn hostile() -> Alert {
@@ -61,7 +69,7 @@ pub(crate) fn hostile() -> Alert {
 }
 
 fn call(n: i64, address: &str, outcome: Outcome) -> ApiActivity<'static> {
-    let is_login = outcome == Outcome::LoginFailed;
+    let is_login = outcome != Outcome::Denied;
     ApiActivity {
         cloud: Cloud::Aws,
         uid: format!("event-{n}").into(),

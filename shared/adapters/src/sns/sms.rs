@@ -1,6 +1,7 @@
 //! An alert as one line on a telephone.
 
 use callerwatch_detection::alert::Alert;
+use callerwatch_detection::source::Subject;
 use callerwatch_detection::words;
 
 use super::escape::{ascii, defanged};
@@ -9,9 +10,10 @@ use super::escape::{ascii, defanged};
 const SMS_MAX: usize = 140;
 
 /// `callerwatch High: 42 failed sign-ins from 203.0.113.7 (NL); 2 succeeded`. Whether any did
-/// is never what is cut off.
+/// is never what is cut off; that none did is said where it is known.
 pub(super) fn line(alert: &Alert) -> String {
     let success = match (alert.succeeded, alert.passwords_correct) {
+        (0, 0) if alert.key.subject() != Subject::Source => "; no success known".to_owned(),
         (0, 0) => "; none succeeded".to_owned(),
         (0, _) => "; a password was correct".to_owned(),
         (count, _) => format!("; {count} succeeded"),
@@ -40,7 +42,12 @@ mod tests {
             (
                 cases::rotating(),
                 "callerwatch High: 7 failed sign-ins of 7 accounts from 203.0.113.0/24 (7 addresses); \
-                 none succeeded",
+                 no success known",
+            ),
+            (
+                cases::guessed(),
+                "callerwatch High: 1 sign-in after 7 failures from 203.0.113.0/24 (8 addresses); 1 \
+                 succeeded",
             ),
         ] {
             assert_eq!(line(&alert), expected);

@@ -1,7 +1,9 @@
 //! Denied calls from one source, from one network, or of one principal from many addresses: somebody
 //! trying what a credential can do.
 
-use super::window::{Calls, Completed, Distinct, plural, slide};
+use std::collections::HashSet;
+
+use super::window::{Calls, Completed, Distinct, Share, plural, slide};
 use super::{Detection, Parameter, Technique, Unit};
 use crate::evidence::{Entry, Kind};
 use crate::finding::Finding;
@@ -15,12 +17,14 @@ pub(super) static DETECTION: Detection = Detection {
     title: "Denied calls",
     logic: "At least `denials` calls from one source are denied within `window_minutes`: Low. \
             Enumeration (`operations` distinct operations in `services` services, reads of a \
-            console page aside) and an address new to the principals each raise it. Or as many \
+            console page aside) and principals that do no work there each raise it. Or as many \
             from `addresses` addresses of one network (IPv4 /24, IPv6 /48), or of one principal, \
             leaving out addresses that alert by themselves: Low, raised by enumeration (over a \
-            network by its operations alone).",
-    score: "20; +15 for enumeration; +15 where at least half of the denials are of principals that \
-            do no work there, which is asked of one source alone.",
+            network by its operations alone), lowered in a network from which more sign in.",
+    score: "20; +15 for enumeration. At a source, where at least half of the denials are of \
+            principals that do no work there, by their share of all principals active there: +15 \
+            from 80%, +10 from half, nothing below. In a network -10 where under half of the \
+            principals active there were denied without having signed in from it.",
     subjects: &[Subject::Source, Subject::Network, Subject::Principal],
     parameters: &[DENIALS, WINDOW, OPERATIONS, SERVICES, ADDRESSES],
     technique: Technique {
@@ -109,10 +113,7 @@ pub(super) fn reasons(view: &View<'_>, burst: &Completed) -> Vec<Reason> {
         let of_services = services.map(|count| format!(" in {count} services")).unwrap_or_default();
         reasons.push(Reason::new(15, format!("enumeration: {operations} operations{of_services}")));
     }
-    // Who works where is known of sources alone.
-    if view.key.subject() == Subject::Source && is_new_to_principals(view, burst) {
-        reasons.push(Reason::new(15, "the denied principals do no work here"));
-    }
+    reasons.extend(strangeness(view, burst));
     reasons
 }
 
@@ -154,18 +155,62 @@ fn enumeration(view: &View<'_>, selection: &Selection) -> Option<(usize, Option<
     (operations > 0).then_some((operations, Some(services).filter(|_| knows_services)))
 }
 
-/// Whether at least half of the denials are of principals that did no ordinary work here on the day
-/// or the day before. Principals the cloud hides say neither.
-fn is_new_to_principals(view: &View<'_>, burst: &Completed) -> bool {
-    let (mut new, mut known) = (0_usize, 0_usize);
-    for principal in burst.selection.of(&view.calls).filter_map(Entry::principal) {
-        if view.works_here(principal, burst.day) {
-            known += 1;
+/// How many of the denied principals are strange here, among all that are not: what tells a thief of
+/// credentials from a gateway of many people. Principals the cloud hides say neither.
+///
+/// Of a source it is known who did ordinary work there, on the day or the day before. Of a network only
+/// who signed in from it, which programs never do: that can excuse, and accuses nobody.
+fn strangeness(view: &View<'_>, burst: &Completed) -> Option<Reason> {
+    let is_source = match view.key.subject() {
+        Subject::Source => true,
+        Subject::Network => false,
+        Subject::Principal => return None,
+    };
+    let belongs = |principal: u64| {
+        if is_source {
+            view.works_here(principal, burst.day)
         } else {
-            new += 1;
+            view.first_healthy(principal, burst.day).is_some()
+        }
+    };
+    let (mut strange, mut at_home) = (HashSet::new(), HashSet::new());
+    let (mut calls_of_strange, mut denials) = (0_usize, 0_usize);
+    let mut clouds = Vec::new();
+    for call in burst.selection.of(&view.calls) {
+        let Some(principal) = call.principal() else { continue };
+        denials += 1;
+        if at_home.contains(&principal) || belongs(principal) {
+            at_home.insert(principal);
+        } else {
+            strange.insert(principal);
+            calls_of_strange += 1;
+        }
+        if !clouds.contains(&call.cloud()) {
+            clouds.push(call.cloud());
         }
     }
-    new > 0 && new >= known
+    let (only_failed, denied) = (strange.len(), strange.len() + at_home.len());
+    let others = view.healthy(burst.day, &clouds).filter(|it| belongs(*it)).count();
+    let share = Share { only_failed, accounts: only_failed + others }.severity();
+    let points = match share {
+        Severity::Low if is_source || others == 0 => 0,
+        Severity::Low => -10,
+        _ if !is_source || calls_of_strange * 2 < denials => 0,
+        Severity::Medium => 10,
+        _ => 15,
+    };
+    if denied == 0 || (is_source && only_failed == 0) {
+        return None;
+    }
+    let (lack, have) = if is_source { ("do no work", "do") } else { ("did not sign in", "did") };
+    let told = format!("{only_failed} of {denied} denied principals {lack} here");
+    Some(Reason::new(
+        points,
+        match others {
+            0 => told,
+            others => format!("{told}; {} {have}", plural(others, "principal")),
+        },
+    ))
 }
 
 #[cfg(test)]
@@ -195,6 +240,24 @@ mod tests {
                 Row::new(
                     "1 ok alice; 15 denied/10x3 alice every 10s",
                     "2026-03-02 Low 35: 15 denied API calls",
+                ),
+                // among so many who work here, a new one is likelier a colleague
+                Row::new(
+                    "1 ok bob; 15 denied/10x3 alice every 10s",
+                    "2026-03-02 Medium 45: 15 denied API calls",
+                ),
+                Row::new(
+                    "1 ok bob,carol; 15 denied/10x3 alice every 10s",
+                    "2026-03-02 Low 35: 15 denied API calls",
+                ),
+                Row::new(
+                    "1 ok bob; 15 denied/10x3 alice,dave,eve,mallory every 5s",
+                    "2026-03-02 Medium 50: 60 denied API calls",
+                ),
+                // one who works here is denied most
+                Row::new(
+                    "1 ok bob; 15 denied/10x3 bob every 10s; 1 denied alice",
+                    "2026-03-02 Low 35: 16 denied API calls",
                 ),
                 // who am I proves nothing
                 Row::new(
@@ -251,6 +314,15 @@ mod tests {
                 ),
                 Row::new("14 denied@203.0.113.* alice every 10s", ""),
                 Row::new("15 denied@203.0.113.* alice every 43s", ""),
+                // people who sign in from there
+                Row::new(
+                    "1 login@203.0.113.* x,y,z,v; 5 denied@203.0.113.* a,b,c every 10s",
+                    "2026-03-02 Informational 10: 15 denied API calls from 203.0.113.0/24",
+                ),
+                Row::new(
+                    "1 login@203.0.113.* x,y,z; 5 denied@203.0.113.* a,b,c every 10s",
+                    "2026-03-02 Low 20: 15 denied API calls from 203.0.113.0/24",
+                ),
                 // strangers are no principals
                 Row::new("15 denied@203.0.*.7 - every 10s", ""),
                 // what addresses tell by themselves

@@ -1,5 +1,5 @@
-//! A sign-in that succeeds after failures from the same source: a password was guessed, or finally
-//! remembered.
+//! A sign-in that succeeds after failures: from the same source, where a password was guessed, or
+//! finally remembered; or from anywhere new, after failures by an attacker who changes the address.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,7 +12,7 @@ use crate::source::Subject;
 use crate::timestamp::{Day, Timestamp};
 use crate::view::{Selection, View};
 
-/// A sign-in that succeeds after failures from the same source.
+/// A sign-in that succeeds after failures.
 pub(super) static DETECTION: Detection = Detection {
     id: "login-after-failures",
     title: "Sign-in after failures",
@@ -21,20 +21,29 @@ pub(super) static DETECTION: Detection = Detection {
             the principal, or where the failures were a burst by the thresholds of \
             login-failures. Or any principal does so in or within `window_minutes` after a \
             password spray: High, less where most accounts at the address are healthy or the \
-            principal had signed in from it before.",
+            principal had signed in from it before. Or, for attackers who change the address: a \
+            principal does so from any address of a network (IPv4 /24, IPv6 /48) from which it \
+            had not signed in within three days, in or within `window_minutes` after a \
+            password-spray over that network, or after login-failures of its own from many \
+            addresses: what these are worth.",
     score: "After failures of the principal's own: 20, or 40 for an address new to the principal \
             or after a burst. In or after a spray what the spray is worth, and 20 where the \
-            principal is known at the address.",
-    subjects: &[Subject::Source],
+            principal is known at the address. After failures from many addresses what they are \
+            worth, and 5.",
+    subjects: &[Subject::Source, Subject::Network, Subject::Principal],
     parameters: &[FAILURES, WINDOW],
     technique: Technique {
         tactic: ("TA0001", "Initial Access"),
         technique: ("T1078.004", "Valid Accounts: Cloud Accounts"),
     },
     false_positives: "A person who finally remembers the password; a password manager that fills \
-                      in the old one first; a new laptop in a hotel.",
+                      in the old one first; a new laptop in a hotel. Somebody who signs in from a \
+                      new place while a botnet tries their account, as it does with some every \
+                      day.",
     runbook: "Ask the account's owner whether it was them. If not: end its sessions, reset the \
-              password and its keys, and read everything the account did since the sign-in.",
+              password and its keys, and read everything the account did since the sign-in. \
+              Whoever got in from the very network they always use is not told from its owner \
+              after failures from elsewhere.",
     find,
 };
 
@@ -52,6 +61,64 @@ const WINDOW: Parameter = Parameter {
 };
 
 fn find(view: &View<'_>) -> Vec<Finding> {
+    match view.key.subject() {
+        Subject::Source => of_source(view),
+        Subject::Network => {
+            let sprays = password_spray::spread(view).into_iter();
+            let weigh = |spray: &Completed| {
+                let share = Share::of(view, &spray.selection, spray.day);
+                (share.severity(), format!("sign-in in or after a password spray: {share}"))
+            };
+            of_newcomers(view, sprays.map(|it| (weigh(&it), it)).collect(), is_known)
+        }
+        Subject::Principal => {
+            let spreads = login_failures::spread(view).into_iter();
+            let weigh = |spread: &Completed| {
+                let (severity, why) = login_failures::weigh_spread(view, spread);
+                (severity, format!("sign-in from a network new to the principal, after {why}"))
+            };
+            let is_known = |view: &View<'_>, success: Entry, before| {
+                view.is_known_network_before(&success, before)
+            };
+            of_newcomers(view, spreads.map(|it| (weigh(&it), it)).collect(), is_known)
+        }
+    }
+}
+
+/// Those who sign in from where they are not known, in or shortly after failures from many addresses.
+/// Whoever is known there does what it does every day: an office is told nothing, and neither is
+/// somebody at home whose account is tried from everywhere.
+fn of_newcomers(
+    view: &View<'_>,
+    attacks: Vec<((Severity, String), Completed)>,
+    is_known: impl Fn(&View<'_>, Entry, Timestamp) -> bool,
+) -> Vec<Finding> {
+    let secs = view.secs(&DETECTION, &WINDOW);
+    let mut findings: Vec<Finding> = Vec::new();
+    for (place, success) in view.of_kinds(SUCCESSES) {
+        let reaches = |attack: &Completed| {
+            let began = attack.began().unwrap_or(success.time());
+            attack.reaches(success.time(), secs) && !is_known(view, success, began)
+        };
+        let reached = attacks.iter().filter(|(_, attack)| reaches(attack));
+        let Some(((severity, why), attack)) = reached.max_by_key(|(weighed, _)| weighed.0) else {
+            continue;
+        };
+        let (day, base) = (success.time().day(), Reason::new(severity.points(), why.as_str()));
+        let Some(finding) = finding_of_day(&mut findings, &DETECTION, day, base) else { continue };
+        finding.selection.insert(place);
+        finding.selection.unite(&attack.selection);
+        if finding.reasons.is_empty() {
+            finding.reasons.push(Reason::new(GOT_IN_POINTS, "a password was correct"));
+        }
+    }
+    for finding in &mut findings {
+        finding.headline = headline(view, &finding.selection);
+    }
+    findings
+}
+
+fn of_source(view: &View<'_>) -> Vec<Finding> {
     let sprays: Vec<_> = password_spray::sprays(view)
         .into_iter()
         .map(|spray| (Share::of(view, &spray.selection, spray.day), spray))
@@ -82,6 +149,9 @@ fn find(view: &View<'_>) -> Vec<Finding> {
     }
     findings
 }
+
+/// So that it leads the alert, and not the failures that it is worth as much as.
+const GOT_IN_POINTS: i32 = 5;
 
 const SUCCESSES: &[Kind] = &[Kind::LoginSucceeded, Kind::PasswordCorrect];
 
@@ -258,6 +328,92 @@ mod tests {
                     "1 login a; 1 fail a,b,c,d,e every 60s; 1 login a",
                     "2026-03-02 Low 20: 1 sign-in after 5 failures",
                 ),
+            ],
+        );
+    }
+
+    #[test]
+    fn after_a_spray_over_a_network() {
+        check(
+            "login-after-failures",
+            &[
+                // whoever was guessed signs in from an address that never failed
+                Row::new(
+                    "1 fail@203.0.113.* a,b,c,d,e every 60s; after 600s 1 login@203.0.113.99 c",
+                    "2026-03-02 High 65: 1 sign-in after 5 failures from 203.0.113.0/24",
+                ),
+                Row::new(
+                    "1 fail@203.0.113.* a,b,c,d,e every 60s; after 600s 1 mfa@203.0.113.99 f",
+                    "2026-03-02 High 65: 1 correct password after 5 failures from 203.0.113.0/24",
+                ),
+                Row::new(
+                    "1 fail@203.0.113.* a,b,c,d,e every 60s; after 3700s 1 login@203.0.113.99 c",
+                    "",
+                ),
+                Row::new(
+                    "1 fail@203.0.113.* a,b,c,d,e every 60s; after 600s 1 login@198.51.100.9 c",
+                    "",
+                ),
+                // it was there before, at whichever address
+                Row::new(
+                    "1 login@203.0.113.200 c; after 80000s 1 fail@203.0.113.* a,b,c,d,e every 60s; \
+                     after 600s 1 login@203.0.113.99 c",
+                    "",
+                ),
+                // an office behind a pool of addresses, on its first day and on its second
+                Row::new(
+                    "1 fail@203.0.113.* a,b,c,d,e every 60s; \
+                     1 login@203.0.113.* a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t every 1s",
+                    "2026-03-02 Low 25: 20 sign-ins after 5 failures from 203.0.113.0/24",
+                ),
+                Row::new(
+                    "1 login@203.0.113.* a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t every 1s; \
+                     after 86400s 1 fail@203.0.113.* a,b,c,d,e every 60s; \
+                     1 login@203.0.113.* a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t every 1s",
+                    "",
+                ),
+            ],
+        );
+    }
+
+    #[test]
+    fn after_failures_of_one_account_from_many_addresses() {
+        check(
+            "login-after-failures",
+            &[
+                // a botnet whose thirteenth address gets in
+                Row::new(
+                    "12 fail@203.0.*.7 alice every 60s; 1 login@198.51.100.9 alice",
+                    "2026-03-02 High 65: 1 sign-in after 12 failures of a principal",
+                ),
+                Row::new(
+                    "12 fail@203.0.*.7 alice every 60s; after 3000s 1 mfa@198.51.100.9 alice",
+                    "2026-03-02 High 65: 1 correct password after 12 failures of a principal",
+                ),
+                Row::new(
+                    "12 fail@203.0.*.7 alice every 60s; after 3700s 1 login@198.51.100.9 alice",
+                    "",
+                ),
+                Row::new("12 fail@203.0.*.7 alice every 60s; 1 login@198.51.100.9 bob", ""),
+                // at home, meanwhile
+                Row::new(
+                    "1 login@198.51.100.1 alice; 12 fail@203.0.*.7 alice every 60s; \
+                     1 login@198.51.100.9 alice",
+                    "",
+                ),
+                // at home, and then whoever guessed it
+                Row::new(
+                    "1 login@198.51.100.1 alice; 12 fail@203.0.*.7 alice every 60s; \
+                     1 login@198.51.100.9 alice; 1 login@192.0.2.1 alice",
+                    "2026-03-02 High 65: 1 sign-in after 12 failures of a principal",
+                ),
+                // the phone with an old password is given the new one
+                Row::new(
+                    "12 fail@203.0.113.* alice every 290s; 1 login@203.0.113.99 alice",
+                    "2026-03-02 Low 25: 1 sign-in after 12 failures of a principal",
+                ),
+                // nobody fails from enough addresses
+                Row::new("9 fail@203.0.*.7 alice every 60s; 1 login@198.51.100.9 alice", ""),
             ],
         );
     }

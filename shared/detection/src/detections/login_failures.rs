@@ -10,6 +10,7 @@ use crate::finding::Finding;
 use crate::score::{Reason, Severity};
 use crate::source::Subject;
 use crate::view::View;
+use crate::wide::network_of;
 
 /// Failed sign-ins from one source.
 pub(super) static DETECTION: Detection = Detection {
@@ -152,7 +153,7 @@ fn of_slow(view: &View<'_>, slow: Completed) -> Finding {
 }
 
 /// The windows in which enough sign-ins of one account failed from enough addresses, by day.
-fn spread(view: &View<'_>) -> Vec<Completed> {
+pub(super) fn spread(view: &View<'_>) -> Vec<Completed> {
     let failures = view.count(&DETECTION, &SPREAD_FAILURES);
     let addresses = view.count(&DETECTION, &SPREAD_ADDRESSES);
     let secs = view.secs(&DETECTION, &SPREAD_WINDOW);
@@ -163,12 +164,17 @@ fn spread(view: &View<'_>) -> Vec<Completed> {
 }
 
 fn of_spread(view: &View<'_>, spread: Completed) -> Finding {
-    if is_one_application(view, &spread) {
+    let (severity, why) = weigh_spread(view, &spread);
+    finding(view, spread, severity, &why)
+}
+
+/// How bad failures of one account from many addresses are, and why.
+pub(super) fn weigh_spread(view: &View<'_>, spread: &Completed) -> (Severity, String) {
+    if is_one_application(view, spread) {
         let why = "failed sign-ins of one application, as with a wrong secret";
-        return finding(view, spread, Severity::Low, why);
+        return (Severity::Low, why.to_owned());
     }
-    let networks: HashSet<u64> =
-        spread.selection.of(&view.calls).filter_map(|call| Some(call.member()? >> 32)).collect();
+    let networks: HashSet<u64> = spread.selection.of(&view.calls).filter_map(network_of).collect();
     // A device with an old password tries every few minutes, and its provider changes its address.
     let is_fast = || {
         let calls = spread.selection.of(&view.calls).copied().collect();
@@ -180,7 +186,7 @@ fn of_spread(view: &View<'_>, spread: Completed) -> Finding {
         _ => Severity::Medium,
     };
     let networks = plural(networks.len(), "network");
-    finding(view, spread, severity, &format!("failed sign-ins of one account from {networks}"))
+    (severity, format!("failed sign-ins of one account from {networks}"))
 }
 
 fn finding(view: &View<'_>, completed: Completed, severity: Severity, why: &str) -> Finding {

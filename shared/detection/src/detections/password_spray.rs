@@ -64,7 +64,7 @@ pub(super) fn sprays(view: &View<'_>) -> Vec<Completed> {
 }
 
 /// The same, of sprays over the addresses of a network.
-fn spread(view: &View<'_>) -> Vec<Completed> {
+pub(super) fn spread(view: &View<'_>) -> Vec<Completed> {
     let accounts = view.count(&DETECTION, &ACCOUNTS);
     let addresses = view.count(&DETECTION, &ADDRESSES);
     let secs = view.secs(&DETECTION, &WINDOW);
@@ -216,6 +216,15 @@ mod tests {
                         "10 fail@203.0.113.8 z every 1s"
                     ),
                     "2026-03-02 High 60: 5 failed sign-ins of 5 accounts from 203.0.113.0/24",
+                ),
+                // nor do failures of an application, which are always Low
+                Row::new(
+                    concat!(
+                        "10 fail@203.0.113.1 app; 10 fail@203.0.113.2 app; 10 fail@203.0.113.3 app; ",
+                        "after 1300s 1 fail@203.0.113.1 a,b; 1 fail@203.0.113.2 c,d; ",
+                        "1 fail@203.0.113.3 e,f"
+                    ),
+                    "2026-03-02 High 60: 6 failed sign-ins of 6 accounts from 203.0.113.0/24",
                 ),
                 // denials excuse no sign-ins
                 Row::new(

@@ -11,12 +11,13 @@ use crate::wide::{self, Deeds};
 
 impl Bounds {
     /// Takes out of a wide ledger the calls that change nothing: those of members that alert by
-    /// themselves, past what shows it.
+    /// themselves, past what shows it, and sign-ins past the first of a day.
     pub fn thin(&self, entries: &mut Vec<Entry>) {
         let all: BTreeSet<Entry> = entries.drain(..).collect();
         let mut alerting = Alerting::of(self, &all);
         entries.extend(all.into_iter().rev().filter(|it| alerting.shows(it) != Some(false)));
         entries.sort_unstable();
+        wide::keep_first_sign_ins(entries);
     }
 }
 
@@ -49,13 +50,15 @@ impl<'a> Alerting<'a> {
     pub(super) fn last(&self) -> HashSet<Deeds> {
         let mut members: Vec<(&Deeds, &Entry)> = self.members.iter().collect();
         members.sort_unstable_by(|(_, a), (_, b)| b.cmp(a));
-        let mut counts: HashMap<(Kind, Day), usize> = HashMap::new();
-        let mut is_kept = |kind, day| {
-            let count = counts.entry((kind, day)).or_default();
+        let mut counts: HashMap<(Kind, bool, Day), usize> = HashMap::new();
+        let mut is_kept = |of| {
+            let count = counts.entry(of).or_default();
             *count += 1;
             *count <= self.bounds.alerting
         };
-        let kept = members.into_iter().filter(|((_, kind, day), _)| is_kept(*kind, *day));
+        let kept = members
+            .into_iter()
+            .filter(|((_, kind, is_apart, day), _)| is_kept((*kind, *is_apart, *day)));
         kept.map(|(deeds, _)| *deeds).collect()
     }
 

@@ -33,7 +33,7 @@ pub struct Bounds {
     /// second newest of each, and so on.
     pub principals: usize,
     /// The same of failed sign-ins: more, so that guessing one account slowly is not hidden by
-    /// guessing another fast.
+    /// guessing another fast. And of sign-ins from a network.
     pub failing_principals: usize,
     /// The most turns of one principal: as many as are ever counted of one.
     pub turns: usize,
@@ -50,7 +50,7 @@ pub struct Bounds {
     pub of_member: usize,
     /// Of each kind and day of a wide ledger, the members that did so last of which this is kept.
     pub alerting: usize,
-    /// `Seen` entries of each cloud and day; a network has as many as failing principals.
+    /// `Seen` entries of each cloud and day.
     pub seen: usize,
     /// UTC days before that of the newest call, past which successes go.
     pub horizon_days: u32,
@@ -154,14 +154,20 @@ impl Bounds {
     }
 
     /// Whether evidence may be missing: some day of a kind fills its bound. Its count is then "at
-    /// least".
+    /// least". Not whether all are known who were seen, or signed in from a network.
     pub fn is_full(&self, entries: &[Entry]) -> bool {
-        let mut calls = counts(entries).into_iter().filter(|((_, kind, _), _)| *kind != Kind::Seen);
-        calls.any(|(_, count)| count >= self.newest)
+        let is_call = |it: &&Entry| it.kind() != Kind::Seen && wide::sign_ins(it).is_none();
+        let counts = counts(entries.iter().filter(is_call));
+        counts.into_values().any(|count| count >= self.newest)
     }
 
-    fn of_principals(&self, kind: Kind) -> usize {
-        if kind == Kind::LoginFailed { self.failing_principals } else { self.principals }
+    /// Who signs in from a network is told apart from who only failed there, so it is as many.
+    fn of_principals(&self, kind: Kind, is_wide: bool) -> usize {
+        match kind {
+            Kind::LoginFailed => self.failing_principals,
+            Kind::LoginSucceeded if is_wide => self.failing_principals,
+            _ => self.principals,
+        }
     }
 
     /// The entries to keep, in order.
@@ -193,13 +199,12 @@ impl Bounds {
             let newest_first = || entries.iter().rev().copied();
             let principals = |most, turns| by_turns(newest_first(), Entry::principal, most, turns);
             if kind == Kind::Seen {
-                let is_wide = entries.iter().any(|entry| entry.member().is_some());
-                let most = if is_wide { self.failing_principals } else { self.seen };
-                kept.extend(principals(most, 1));
+                kept.extend(principals(self.seen, 1));
                 continue;
             }
+            let is_wide = entries.iter().any(|entry| entry.member().is_some());
             kept.extend(newest_first().take(self.newest));
-            kept.extend(principals(self.of_principals(kind), self.turns));
+            kept.extend(principals(self.of_principals(kind, is_wide), self.turns));
             let operation = |entry: &Entry| Some(entry.operation());
             kept.extend(by_turns(newest_first(), operation, self.operations, self.turns));
             kept.extend(by_turns(newest_first(), Entry::member, self.members, self.turns));
@@ -239,7 +244,7 @@ pub(super) fn group(entry: &Entry) -> Group {
     (entry.cloud(), entry.kind(), entry.time().day())
 }
 
-fn counts(entries: &[Entry]) -> HashMap<Group, usize> {
+fn counts<'a>(entries: impl Iterator<Item = &'a Entry>) -> HashMap<Group, usize> {
     let mut counts = HashMap::new();
     for entry in entries {
         *counts.entry(group(entry)).or_default() += 1;

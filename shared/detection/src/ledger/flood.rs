@@ -7,6 +7,7 @@ use super::bounds::{Group, group};
 use super::{Batch, Bounds};
 use crate::evidence::Entry;
 use crate::sample::Sample;
+use crate::wide;
 
 impl Bounds {
     /// The entries of a batch that are worth writing to a ledger that holds `known`.
@@ -19,15 +20,21 @@ impl Bounds {
     /// function: each knows only what it was answered.
     ///
     /// Of a wide ledger nothing is left out but what would be when deciding, so a flood from one
-    /// address costs it a write a day; and what it has no room for, which would be news again
-    /// whenever it is repeated.
+    /// address costs it a write a day, and a principal's sign-ins from a network one; and what it has
+    /// no room for, which would be news again whenever it is repeated.
     pub fn news(&self, known: &[Entry], batch: &[Entry]) -> Vec<Entry> {
         let mut flood = Flood::new(self);
         let mut held: BTreeSet<Entry> = known.iter().copied().collect();
         for entry in &held {
             flood.add(entry);
         }
+        let mut firsts: Vec<Entry> = held.iter().chain(batch).copied().collect();
+        firsts.retain(|entry| wide::sign_ins(entry).is_some());
+        firsts.sort_unstable();
+        wide::keep_first_sign_ins(&mut firsts);
+        let tells = |it: &Entry| wide::sign_ins(it).is_none() || firsts.binary_search(it).is_ok();
         let mut newest_first = batch.to_vec();
+        newest_first.retain(tells);
         newest_first.sort_unstable_by(|a, b| b.cmp(a));
         newest_first.retain(|entry| {
             let is_news = !held.contains(entry) && !flood.drowns(entry);
@@ -45,11 +52,15 @@ impl Bounds {
     }
 
     /// The samples of a batch for a ledger that holds `known`, but those of a wide one that will never
-    /// be shown: of calls that are left out when deciding.
+    /// be shown: of calls that are left out when deciding, and of sign-ins where nothing fails. Where
+    /// it is not known what it holds, something may.
     pub fn shown(&self, known: &[Entry], batch: &Batch) -> Vec<Sample> {
         let all: BTreeSet<Entry> = known.iter().chain(&batch.entries).copied().collect();
         let alerting = Alerting::of(self, &all);
-        let left_out = batch.entries.iter().filter(|entry| alerting.has(entry));
+        let is_quiet = !known.is_empty() && !all.iter().any(|it| wide::is_failure(it.kind()));
+        let is_left_out =
+            |entry: &&Entry| alerting.has(entry) || (is_quiet && wide::sign_ins(entry).is_some());
+        let left_out = batch.entries.iter().filter(is_left_out);
         let left_out: HashSet<u64> = left_out.map(Entry::uid).collect();
         let samples = batch.samples.iter();
         samples.filter(|sample| !left_out.contains(&sample.uid_hash())).cloned().collect()
@@ -166,14 +177,49 @@ mod tests {
     }
 
     #[test]
+    fn of_sign_ins_from_a_network_the_first_of_a_day_is_news() {
+        let bounds = Bounds::default();
+        let at = |secs: i64, who, outcome| entry(secs * 1000, who, "ConsoleLogin", outcome);
+        let login = |secs, who| at(secs, who, Outcome::LoginSucceeded).in_network(7);
+        let calls = [login(300, 1), login(200, 1), login(250, 2)];
+        let mut known = bounds.news(&[], &calls);
+        assert_eq!(known, [calls[2], calls[1]]);
+        let stopped = at(300, 1, Outcome::PasswordCorrect).in_network(7);
+        for (call, is_news) in [
+            (login(900, 1), false),
+            // another address of the network tells no more
+            (at(900, 1, Outcome::LoginSucceeded).in_network(8), false),
+            // it came late, and is earlier
+            (login(100, 1), true),
+            (login(86_500, 1), true),
+            (login(900, 3), true),
+            (stopped, true),
+        ] {
+            let news = bounds.news(&known, &[call]);
+            assert_eq!(news, if is_news { vec![call] } else { Vec::new() }, "{call:?}");
+            known.extend(news);
+        }
+        // In the ledger of a principal it is the networks of members that count, its upper halves.
+        let of_member = |secs, member| at(secs, 1, Outcome::LoginSucceeded).in_principal(member);
+        let known = [of_member(100, 1 << 32 | 1)];
+        assert_eq!(bounds.news(&known, &[of_member(200, 1 << 32 | 2)]), []);
+        let other = of_member(200, 2 << 32 | 1);
+        assert_eq!(bounds.news(&known, &[other]), [other]);
+        // All sign-ins at an address are news to its own ledger.
+        let own = [at(100, 1, Outcome::LoginSucceeded), at(200, 1, Outcome::LoginSucceeded)];
+        assert_eq!(bounds.news(&own[..1], &own[1..]), own[1..]);
+    }
+
+    #[test]
     fn what_is_never_shown_is_no_sample() {
         let bounds = Bounds::default();
-        let call = |n: i64, member: u16| {
-            let activity = call(&format!("e-{n}"), n * 1000, Outcome::LoginFailed);
+        let told = |n: i64, member: u16, outcome| {
+            let activity = call(&format!("e-{n}"), n * 1000, outcome);
             let time = activity.time.unwrap();
             let sample = Sample::of(&activity, time, "203.0.113.7", false);
             (Entry::of_call(&activity, time).in_network(member), sample)
         };
+        let call = |n, member| told(n, member, Outcome::LoginFailed);
         let batch = |calls: Vec<(Entry, Sample)>| {
             let (entries, samples) = calls.into_iter().unzip();
             Batch { entries, samples }
@@ -184,6 +230,11 @@ mod tests {
         assert_eq!(bounds.shown(&[], &flood), []);
         assert_eq!(bounds.shown(&flood.entries, &few), few.samples);
         assert_eq!(bounds.shown(&few.entries, &more), []);
+        // A sign-in is shown where something fails.
+        let login = batch(vec![told(200, 9, Outcome::LoginSucceeded)]);
+        assert_eq!(bounds.shown(&few.entries, &login), login.samples);
+        assert_eq!(bounds.shown(&[], &login), login.samples);
+        assert_eq!(bounds.shown(&login.entries, &login), []);
         // In the ledger of its source all may be shown.
         let of_source = (0..100_i64).map(|n| call(n, 7).1).collect::<Vec<_>>();
         assert_eq!(

@@ -12,8 +12,13 @@ use crate::score::Reason;
 const LOUD: Escape = |text, most| plain(text, most).to_uppercase();
 
 fn told_by(story: &str) -> Alert {
+    told_of(Subject::Source, story)
+}
+
+fn told_of(subject: Subject, story: &str) -> Alert {
     let (intelligence, policy) = (Intelligence::default(), Policy::default());
-    let (key, ledger) = ledgers(&intelligence, &policy, story).remove(0);
+    let ledgers = ledgers(&intelligence, &policy, story).into_iter();
+    let (key, ledger) = ledgers.into_iter().find(|(key, _)| key.subject() == subject).unwrap();
     decide(&key, ledger, &intelligence, &policy).pop().unwrap()
 }
 
@@ -37,6 +42,30 @@ fn whether_anything_succeeded() {
     let mut unsampled = told_by("12 fail alice; 1 login alice");
     unsampled.samples.clear();
     assert_eq!(success(&unsampled, plain), "yes, 1 of 13 calls");
+}
+
+/// Nobody is told that none succeeded where it cannot be known.
+#[test]
+fn whether_anything_succeeded_at_many_addresses() {
+    let spray = "1 fail@203.0.113.* a,b,c,d,e every 60s";
+    let guesses = "12 fail@203.0.*.7 alice every 60s";
+    let guessed = |story: &str| format!("{story}; 1 login@203.0.113.99 alice");
+    for (subject, story, expected) in [
+        (
+            Subject::Network,
+            spray,
+            "none known; of what succeeds in a network only sign-ins from it are kept here",
+        ),
+        (Subject::Network, &guessed(spray), "yes, 1 of 6 calls: ListUsers by alice"),
+        (
+            Subject::Principal,
+            guesses,
+            "none known; of what succeeds anywhere only the principal's sign-ins are kept here",
+        ),
+        (Subject::Principal, &guessed(guesses), "yes, 1 of 13 calls: ListUsers by alice"),
+    ] {
+        assert_eq!(success(&told_of(subject, story), plain), expected, "{story}");
+    }
 }
 
 #[test]
