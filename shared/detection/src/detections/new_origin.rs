@@ -34,7 +34,10 @@ pub(crate) static DETECTION: Detection = Detection {
         technique: ("T1078.004", "Valid Accounts: Cloud Accounts"),
     },
     false_positives: "Journeys, moves and new providers; a gateway of your own that no trusted network \
-                      names; an address that lies elsewhere in a new edition of a database.",
+                      names; an address that lies elsewhere in a new edition of a database. It is \
+                      blind where callers name their sessions themselves (sts:AssumeRole with a \
+                      session name like a person's, web identities): each new name is a new \
+                      principal, which is silent while it is learned, and an item of its own.",
     runbook: "Ask the principal's owner whether they travel, moved or changed their provider. If \
               not, somebody else holds the credential: disable it, end its sessions, and read what \
               it did from this address. If the address is a gateway of your own, say so in the \
