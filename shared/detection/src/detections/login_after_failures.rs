@@ -69,7 +69,8 @@ fn find(view: &View<'_>) -> Vec<Finding> {
                 let share = Share::of(view, &spray.selection, spray.day);
                 (share.severity(), format!("sign-in in or after a password spray: {share}"))
             };
-            of_newcomers(view, sprays.map(|it| (weigh(&it), it)).collect(), is_known)
+            let sprays: Vec<_> = sprays.map(|it| (weigh(&it), it)).collect();
+            of_newcomers(view, &sprays, is_known)
         }
         Subject::Principal => {
             let spreads = login_failures::spread(view).into_iter();
@@ -80,7 +81,8 @@ fn find(view: &View<'_>) -> Vec<Finding> {
             let is_known = |view: &View<'_>, success: Entry, before| {
                 view.is_known_network_before(&success, before)
             };
-            of_newcomers(view, spreads.map(|it| (weigh(&it), it)).collect(), is_known)
+            let spreads: Vec<_> = spreads.map(|it| (weigh(&it), it)).collect();
+            of_newcomers(view, &spreads, is_known)
         }
     }
 }
@@ -90,17 +92,17 @@ fn find(view: &View<'_>) -> Vec<Finding> {
 /// somebody at home whose account is tried from everywhere.
 fn of_newcomers(
     view: &View<'_>,
-    attacks: Vec<((Severity, String), Completed)>,
+    attacks: &[((Severity, String), Completed)],
     is_known: impl Fn(&View<'_>, Entry, Timestamp) -> bool,
 ) -> Vec<Finding> {
     let secs = view.secs(&DETECTION, &WINDOW);
     let mut findings: Vec<Finding> = Vec::new();
     for (place, success) in view.of_kinds(SUCCESSES) {
-        let reaches = |attack: &Completed| {
+        let is_after = |attack: &Completed| {
             let began = attack.began().unwrap_or(success.time());
             attack.reaches(success.time(), secs) && !is_known(view, success, began)
         };
-        let reached = attacks.iter().filter(|(_, attack)| reaches(attack));
+        let reached = attacks.iter().filter(|(_, attack)| is_after(attack));
         let Some(((severity, why), attack)) = reached.max_by_key(|(weighed, _)| weighed.0) else {
             continue;
         };

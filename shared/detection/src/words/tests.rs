@@ -48,7 +48,7 @@ fn whether_anything_succeeded() {
 #[test]
 fn whether_anything_succeeded_at_many_addresses() {
     let spray = "1 fail@203.0.113.* a,b,c,d,e every 60s";
-    let guesses = "12 fail@203.0.*.7 alice every 60s";
+    let from_everywhere = "12 fail@203.0.*.7 alice every 60s";
     let guessed = |story: &str| format!("{story}; 1 login@203.0.113.99 alice");
     for (subject, story, expected) in [
         (
@@ -59,10 +59,10 @@ fn whether_anything_succeeded_at_many_addresses() {
         (Subject::Network, &guessed(spray), "yes, 1 of 6 calls: ListUsers by alice"),
         (
             Subject::Principal,
-            guesses,
+            from_everywhere,
             "none known; of what succeeds anywhere only the principal's sign-ins are kept here",
         ),
-        (Subject::Principal, &guessed(guesses), "yes, 1 of 13 calls: ListUsers by alice"),
+        (Subject::Principal, &guessed(from_everywhere), "yes, 1 of 13 calls: ListUsers by alice"),
     ] {
         assert_eq!(success(&told_of(subject, story), plain), expected, "{story}");
     }
