@@ -18,6 +18,12 @@ from .scan import trail_object
 
 # Seconds after which messages that failed come back; six minutes where it is deployed for good.
 COMES_BACK_SECS = 4
+# What AWS publishes as its own, in its form: without it nothing is denied for an alert.
+RANGES = json.dumps({
+    "syncToken": "1772438400",
+    "createDate": "2026-03-02-08-00-00",
+    "prefixes": [{"ip_prefix": "192.0.2.128/25", "region": "eu-west-1", "service": "AMAZON"}],
+})
 
 
 class Inbox:

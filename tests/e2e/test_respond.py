@@ -16,11 +16,12 @@ import pytest
 from emulator import Emulator, wait_for
 
 from . import events
-from .deployment import Deployment, Inbox, batch
+from .deployment import RANGES, Deployment, Inbox, batch
 from .proxy import Fault, Proxy
 
-# Calls of yesterday are denied for whatever the hour is.
-POLICY = '[response]\nseverity = "Low"\nhours = 96\nnew_an_hour = 100\n'
+# Calls of yesterday are denied for whatever the hour is. Without what AWS publishes nothing is denied.
+LISTS = '[[lists]]\npath = "ranges.txt"\ncategory = "cloud"\n'
+POLICY = LISTS + '[response]\nseverity = "Low"\nhours = 96\nnew_an_hour = 100\n'
 # What changes nothing, of each service that the function asks.
 READS = {
     "dynamodb": ("GetItem", "Query"),
@@ -186,7 +187,7 @@ def answering(wire: Proxy, built: pathlib.Path) -> Iterator[Answering]:
             deployment.sqs.set_queue_attributes(
                 QueueUrl=deployment.outputs["RespondQueueUrl"], Attributes={"VisibilityTimeout": "4"}
             )
-            deployment.policy(POLICY)
+            deployment.policy(POLICY, ranges=RANGES)
             response = Response(deployment, sets, deployment.inbox())
             if history:
                 response.history()
@@ -265,6 +266,37 @@ def test_drift_is_repaired_and_what_others_added_stays(enforcing: Response) -> N
     enforcing.expire()
     assert enforcing.in_set("IPV4") == {"198.51.100.0/28"}
     enforcing.write_set("IPV4", set())
+
+
+def test_what_became_trusted_is_let_go(enforcing: Response) -> None:
+    address = "203.0.113.7"
+    enforcing.attack(events.brute_force(address))
+    wait_for("it to be denied", lambda: f"{address}/32" in enforcing.in_set("IPV4"), 60)
+    enforcing.settle()
+    uid = uid_of(enforcing, address)
+    trusted = '[[trusted_networks]]\nname = "office"\nnetworks = ["203.0.113.0/28"]\n'
+    enforcing.deployment.policy(POLICY + trusted)
+
+    def is_let_go() -> bool:
+        enforcing.look_after()
+        return enforcing.in_set("IPV4") == set()
+
+    # A policy is in force within a minute.
+    wait_for("it to be let go", is_let_go, 90)
+    assert enforcing.in_policy() == set()
+    wait_for("it to be told", lambda: enforcing.told("removed"))
+    assert "trusted network office" in json.dumps(enforcing.told("removed"))
+    # The same alert does not bring it back, not even once it is not trusted any more.
+    enforcing.deployment.policy(POLICY)
+    assert enforcing.tell([uid]) == []
+    assert enforcing.in_set("IPV4") == set()
+    # Nor is what was let go a denial: its item is forgotten later.
+    [denial] = enforcing.denials().values()
+    assert denial["removed"]["is_done"] is True
+    enforcing.deployment.dynamodb.delete_item(
+        TableName=enforcing.deployment.outputs["TableName"],
+        Key={"pk": {"S": "denials"}, "sk": {"S": f"{address}/32"}},
+    )
 
 
 def test_forged_messages_deny_nobody(enforcing: Response) -> None:

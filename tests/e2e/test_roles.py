@@ -13,7 +13,7 @@ from emulator import Emulator, wait_for
 
 from . import events
 from .conftest import ACCOUNTS
-from .deployment import Deployment, batch, bodies
+from .deployment import RANGES, Deployment, batch, bodies
 from .scan import detections
 
 
@@ -31,7 +31,9 @@ def deployment(proxy: object, built: pathlib.Path) -> Iterator[Deployment]:
         deployment = Deployment(emulator, proxy, stack, trail)
         own = '[response]\nseverity = "Low"\nhours = 96\n'
         own += '[[lists]]\nname = "own"\ncategory = "malicious"\npath = "own.txt"\n'
-        deployment.policy(own, own="203.0.113.9\n")
+        # Without what AWS publishes nothing is denied.
+        own += '[[lists]]\npath = "ranges.txt"\ncategory = "cloud"\n'
+        deployment.policy(own, own="203.0.113.9\n", ranges=RANGES)
         yield deployment
 
 

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use callerwatch_adapters::clients::{self, Clients, SdkConfig};
 use callerwatch_adapters::clock;
 use callerwatch_adapters::identity::{Identity, identity};
-use callerwatch_adapters::response::DynamoStore;
+use callerwatch_adapters::response::{DynamoStore, StoreError};
 use callerwatch_adapters::sns::SnsSink;
 use callerwatch_response::{Change, Claim, Mode, Settings, Store};
 use callerwatch_targets::AnyTarget;
@@ -16,7 +16,7 @@ use callerwatch_targets::AnyTarget;
 const PATIENCE_SECS: i64 = 180;
 /// How often it is asked for.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Thousands of denials are let go within that.
+/// It is renewed meanwhile.
 const LEASE_SECS: i64 = 600;
 
 /// A stack that denies, or may.
@@ -121,6 +121,11 @@ impl Deployment {
         let done = done?;
         released?;
         Ok(done)
+    }
+
+    /// Makes the right to change last, for whoever has it and is not done yet.
+    pub(super) async fn renew(&self) -> Result<(), StoreError> {
+        self.store.renew(clock::now().plus_secs(LEASE_SECS)).await
     }
 
     /// Tells subscribers what was changed, as the function does.

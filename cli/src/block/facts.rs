@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use callerwatch_adapters::ledger::DynamoLedger;
 use callerwatch_adapters::policy::{Loaded, PolicyStore};
 use callerwatch_detection::ledger::Bounds;
+use callerwatch_detection::policy::Policy;
 use callerwatch_detection::timestamp::Timestamp;
 use callerwatch_feeds::{Answer, Fetcher};
 use callerwatch_response::guard::network_of_text;
@@ -31,6 +32,20 @@ pub(super) struct Gathered {
     pub(super) known: Known,
     /// Where the command calls from.
     pub(super) callers: Vec<IpAddr>,
+}
+
+/// For how long the policy denies, and hence may be asked to deny the same again.
+///
+/// What denies for alerts does not while the policy cannot be read, so that any answer will do then.
+pub(super) async fn denied_secs(deployment: &Deployment, now: Timestamp) -> i64 {
+    let Deployment { clients, settings, table, .. } = deployment;
+    let (s3, dynamodb) = (clients.s3.clone(), clients.dynamodb.clone());
+    let mut policies = PolicyStore::new(s3, dynamodb, &settings.state_bucket, POLICY_KEY, table);
+    let hours = match policies.seen(now).await {
+        Ok(loaded) => loaded.policy.response().hours,
+        Err(_) => Policy::default().response().hours,
+    };
+    i64::from(hours) * 3600
 }
 
 impl Gathered {

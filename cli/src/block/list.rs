@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use callerwatch_detection::timestamp::Timestamp;
-use callerwatch_response::{By, Cause, Denial, Placed, State, Store, TargetId};
+use callerwatch_response::{By, Cause, Denial, Placed, Removal, State, Store, TargetId};
+use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use super::{Deployment, now, shown};
@@ -15,8 +16,11 @@ const CAUSES_MAX: usize = 5;
 
 pub(super) async fn list(deployment: &Deployment, format: Format) -> anyhow::Result<u8> {
     let now = now();
-    let mut denials = deployment.store.denials().await?;
+    let denials = deployment.store.denials().await?;
+    let (mut let_go, mut denials): (Vec<Denial>, Vec<Denial>) =
+        denials.into_iter().partition(Denial::is_let_go);
     denials.sort_by_key(|it| (it.is_over(now), it.until, it.network));
+    let_go.sort_by_key(|it| (it.until, it.network));
     let mut out = io::BufWriter::new(io::stdout().lock());
     for denial in &denials {
         match format {
@@ -27,6 +31,17 @@ pub(super) async fn list(deployment: &Deployment, format: Format) -> anyhow::Res
     if denials.is_empty() && format == Format::Text {
         writeln!(out, "nothing is denied")?;
     }
+    for (network, removal) in
+        let_go.iter().filter_map(|it| Some((it.network, it.removed.as_ref()?)))
+    {
+        match format {
+            Format::Text => let_go_text(&mut out, &network, removal)?,
+            Format::Json => {
+                let told = let_go_object(&network, removal);
+                writeln!(out, "{}", plain_json(&told.to_string()))?;
+            }
+        }
+    }
     let mut targets = deployment.settings.targets.clone();
     for target in deployment.store.targets().await? {
         if !targets.contains(&target) {
@@ -34,7 +49,7 @@ pub(super) async fn list(deployment: &Deployment, format: Format) -> anyhow::Res
         }
     }
     for target in targets {
-        let Placed { ours, foreign } = deployment.store.placed(&target).await?;
+        let Placed { ours, foreign, .. } = deployment.store.placed(&target).await?;
         let (ours, others) = (ours.len(), foreign.len());
         match format {
             Format::Text => {
@@ -52,14 +67,13 @@ pub(super) async fn list(deployment: &Deployment, format: Format) -> anyhow::Res
 }
 
 fn text(out: &mut impl Write, denial: &Denial, now: Timestamp) -> io::Result<()> {
-    let Denial { network, since, until, causes, states } = denial;
+    let Denial { network, since, until, causes, states, removed, .. } = denial;
     let left = if denial.is_over(now) { "ended".to_owned() } else { left(*until, now) };
     writeln!(out, "{}  since {since} until {until} ({left})", shown(network))?;
-    if let Some(removed) = denial.removed() {
-        writeln!(out, "    ended: {}", why("", removed))?;
+    if let Some(removed) = removed {
+        writeln!(out, "    ended: {}", brief(&removed.why))?;
     }
-    let mut causes: Vec<(&String, &Cause)> =
-        causes.iter().filter(|(_, cause)| denial.removed() != Some(*cause)).collect();
+    let mut causes: Vec<(&String, &Cause)> = causes.iter().collect();
     causes.sort_by_key(|(_, cause)| std::cmp::Reverse(cause.score));
     for (uid, cause) in causes.iter().take(CAUSES_MAX) {
         writeln!(out, "    {}", why(uid, cause))?;
@@ -73,9 +87,30 @@ fn text(out: &mut impl Write, denial: &Denial, now: Timestamp) -> io::Result<()>
     Ok(())
 }
 
+/// Whence a network was let go, and until when that is remembered.
+fn let_go_text(out: &mut impl Write, network: &IpNet, removal: &Removal) -> io::Result<()> {
+    let Removal { time, why, until, .. } = removal;
+    let network = shown(network);
+    writeln!(
+        out,
+        "{network}  was let go at {time}, and is not denied for the same alerts until {until}"
+    )?;
+    writeln!(out, "    ended: {}", brief(why))
+}
+
+fn let_go_object(network: &IpNet, removal: &Removal) -> Value {
+    json!({
+        "let_go": network.to_string(),
+        "time": removal.time.to_string(),
+        "by": removal.by,
+        "why": removal.why,
+        "remembered_until": removal.until.to_string(),
+    })
+}
+
 /// `High 61 40 failed sign-ins …; uid 0123`, or what a person gave for a reason.
 fn why(uid: &str, cause: &Cause) -> String {
-    let Cause { by, title, score, severity } = cause;
+    let Cause { by, title, score, severity, .. } = cause;
     match by {
         By::Alert(_) => format!("{severity} {score}  {}; uid {}", brief(title), plain(uid)),
         By::Person(_) => brief(title),
@@ -100,6 +135,11 @@ pub(super) fn in_words(state: &State) -> String {
         State::NoRoom => {
             "not denied: it has no room, and denies others of a higher score".to_owned()
         }
+        State::Left => {
+            "denied still, where this deployment no longer looks after it: `callerwatch block \
+             rollback` takes it out"
+                .to_owned()
+        }
         State::Failed(why) => format!("not denied, and tried again: {}", plain(why)),
     }
 }
@@ -112,6 +152,7 @@ fn object(denial: &Denial, now: Timestamp) -> Value {
         };
         json!({
             "uid": uid,
+            "since": cause.since.to_string(),
             "analytic": detection,
             "person": person,
             "title": cause.title,
@@ -138,12 +179,15 @@ pub(super) fn word(state: &State) -> &'static str {
         State::Denied => "denied",
         State::Foreign => "foreign",
         State::NoRoom => "no room",
+        State::Left => "left",
         State::Failed(_) => "failed",
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use callerwatch_detection::score::Severity;
     use callerwatch_response::TargetKind;
 
@@ -156,7 +200,7 @@ mod tests {
     fn a_denial() -> Denial {
         let by = By::Alert("password-spray".to_owned());
         let title = "40 failed sign-ins as \u{202e}\x1b[31m".to_owned();
-        let cause = Cause { by, title, score: 61, severity: Severity::High };
+        let cause = Cause { since: at(0), by, title, score: 61, severity: Severity::High };
         let target =
             |kind| TargetId { kind, arn: format!("arn:aws:x::111111111111:{}", kind.as_str()) };
         Denial {
@@ -169,7 +213,15 @@ mod tests {
                 (target(TargetKind::Ipv4Set), State::Failed("it \x1b broke".to_owned())),
             ]
             .into(),
+            removed: None,
+            let_go: BTreeMap::new(),
         }
+    }
+
+    fn removal() -> Removal {
+        let by = "arn:aws:iam::111111111111:user/alice".to_owned();
+        let why = "rolled \u{1b}back".to_owned();
+        Removal { time: at(60), by, why, until: at(7200), is_done: false }
     }
 
     fn told(denial: &Denial, now: Timestamp) -> String {
@@ -191,9 +243,23 @@ mod tests {
 
     #[test]
     fn what_ended_says_who_ended_it() {
-        let ended = a_denial().ended(at(60), "arn:aws:iam::111111111111:user/alice", "rolled back");
-        let text = told(&ended, at(61));
-        assert!(text.contains("(ended)\n    ended: rolled back\n    High 61"), "{text}");
+        let text = told(&a_denial().ended(removal()), at(61));
+        let expected = "(ended)\n    ended: rolled \\u{1b}back\n    High 61";
+        assert!(text.contains(expected), "{text}");
+    }
+
+    #[test]
+    fn what_was_let_go_says_until_when_it_is_remembered() {
+        let mut out = Vec::new();
+        let_go_text(&mut out, &a_denial().network, &removal()).unwrap();
+        let expected = "\
+203.0.113.7  was let go at 2026-03-02T09:26:00Z, and is not denied for the same alerts until 2026-03-02T11:25:00Z
+    ended: rolled \\u{1b}back
+";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+        let told = let_go_object(&a_denial().network, &removal());
+        assert_eq!(told["let_go"], "203.0.113.7/32");
+        assert!(told.get("network").is_none());
     }
 
     #[test]

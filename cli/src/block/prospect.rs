@@ -50,6 +50,7 @@ pub(super) fn asked(
 ) -> Option<(Denial, bool)> {
     let known = denials.iter().find(|it| it.network == network);
     let cause = Cause {
+        since: now,
         by: By::Person(person.to_owned()),
         title: format!("{reason} (by hand, {person})"),
         score: SCORE,
@@ -59,7 +60,7 @@ pub(super) fn asked(
     match ask(known, network, &uid, cause, now, until) {
         Effect::New(denial) => Some((denial, true)),
         Effect::Extended(denial) => Some((denial, false)),
-        Effect::Known => None,
+        Effect::Known | Effect::Over => None,
     }
 }
 
@@ -79,7 +80,7 @@ pub(super) async fn prospects(
         let placed = deployment.store.placed(id).await?;
         let would = match target.read().await {
             Ok(held) => {
-                let plan = plan(id, &held, &placed, &wanted);
+                let plan = plan(id, &held, &placed, &wanted, now);
                 let state = plan.states.get(&more.network).cloned();
                 Ok(Would {
                     ours: held.networks.intersection(&placed.ours).count(),
@@ -119,6 +120,8 @@ fn left<'a>(room: Room, networks: impl Iterator<Item = &'a IpNet>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use callerwatch_response::Removal;
+
     use super::*;
 
     const ALICE: &str = "arn:aws:iam::111111111111:user/alice";
@@ -144,10 +147,11 @@ mod tests {
         assert!(!is_new);
         assert_eq!((longer.since, longer.until), (at(0), at(60 + 48 * 3600)));
         assert_eq!(longer.causes.len(), 2);
-        let ended = longer.ended(at(120), ALICE, "removed");
-        let (again, is_new) = ask(&[ended], 180, 1);
+        let (by, why) = (ALICE.to_owned(), "removed".to_owned());
+        let removal = Removal { time: at(120), by, why, until: at(7200), is_done: true };
+        let (again, is_new) = ask(&[longer.ended(removal)], 180, 1);
         assert!(is_new);
-        assert_eq!((again.until, again.removed()), (at(180 + 3600), None));
+        assert_eq!((again.until, again.removed), (at(180 + 3600), None));
     }
 
     #[test]

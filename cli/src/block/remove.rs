@@ -4,11 +4,13 @@ use std::io::{self, BufRead, Write};
 
 use anyhow::bail;
 use callerwatch_adapters::clock;
+use callerwatch_detection::timestamp::Timestamp;
 use callerwatch_response::guard::network_of_text;
-use callerwatch_response::{Change, Denial, Mode, Store, TargetId, converge};
+use callerwatch_response::{Change, Denial, Mode, Removal, Store, TargetId, converge};
 use callerwatch_targets::sessions::{Allowed, Sessions};
 use ipnet::IpNet;
 
+use super::facts::denied_secs;
 use super::{Deployment, finish, now, shown};
 use crate::EXIT_FAULT;
 use crate::report::plain;
@@ -21,11 +23,13 @@ pub(super) async fn remove(deployment: &Deployment, address: &str) -> anyhow::Re
         .alone(&person, async || {
             let now = now();
             let mut denials = deployment.store.denials().await?;
-            let Some(denial) = denials.iter_mut().find(|it| it.network == network) else {
+            let is_it = |it: &&mut Denial| it.network == network && !it.is_let_go();
+            let Some(denial) = denials.iter_mut().find(is_it) else {
                 bail!("{}", unknown(&network, &denials));
             };
             if !denial.is_over(now) {
-                *denial = denial.ended(now, &person, &format!("removed by hand, {person}"));
+                let why = format!("removed by hand, {person}");
+                *denial = denial.ended(removal(deployment, &person, why, now).await);
                 deployment.store.keep(denial).await?;
             }
             let store = &deployment.store;
@@ -35,10 +39,16 @@ pub(super) async fn remove(deployment: &Deployment, address: &str) -> anyhow::Re
     finish(deployment, Vec::new(), &converged, Mode::Enforce).await
 }
 
+/// What is remembered of whoever ends a denial.
+async fn removal(deployment: &Deployment, person: &str, why: String, now: Timestamp) -> Removal {
+    let until = now.plus_secs(denied_secs(deployment, now).await);
+    Removal { time: now, by: person.to_owned(), why, until, is_done: false }
+}
+
 /// Why there is nothing to be removed.
 fn unknown(network: &IpNet, denials: &[Denial]) -> String {
     let network_shown = shown(network);
-    let around = denials.iter().find(|it| it.network.contains(network));
+    let around = denials.iter().find(|it| it.network.contains(network) && !it.is_let_go());
     match around {
         Some(around) => {
             format!("{network_shown} is denied as part of {}: remove that", shown(&around.network))
@@ -59,8 +69,10 @@ pub(super) async fn rollback(deployment: &Deployment, yes: bool) -> anyhow::Resu
         .alone(&person, async || {
             let (store, now) = (&deployment.store, now());
             let denials = store.denials().await?;
+            let removal = removal(deployment, &person, "rolled back".to_owned(), now).await;
+            let renew = async || deployment.renew().await;
             let converged =
-                callerwatch_response::rollback(&targets, store, &denials, &person, now).await?;
+                callerwatch_response::rollback(&targets, store, &denials, &removal, renew).await?;
             let sessions = restore(deployment).await;
             let changes: Vec<Change> = sessions.iter().filter_map(|it| it.clone().ok()).collect();
             if !changes.is_empty() {
@@ -146,8 +158,6 @@ async fn restore(deployment: &Deployment) -> Vec<Result<Change, String>> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use callerwatch_detection::timestamp::Timestamp;
-
     use super::*;
 
     #[test]
@@ -159,6 +169,8 @@ mod tests {
             since,
             until: since,
             states: BTreeMap::new(),
+            removed: None,
+            let_go: BTreeMap::new(),
         }];
         for (text, expected) in [
             ("203.0.113.7/32", "203.0.113.7 is denied as part of 203.0.113.0/28: remove that"),

@@ -85,6 +85,12 @@ fn facts_of(alert: &StoredAlert, finding: &Value) -> AlertFacts {
         detections: std::iter::once(alert.detection.clone()).chain(related).collect(),
         severity: alert.severity,
         accounts: accounts.collect::<BTreeSet<_>>(),
+        // What says nothing of it accuses nobody who was there before.
+        first: finding
+            .get("start_time")
+            .and_then(Value::as_i64)
+            .and_then(Timestamp::from_millis)
+            .unwrap_or(Timestamp::MAX),
         // What says nothing of it is from before anything is denied for.
         last: alert.last.or(Timestamp::from_millis(0)).unwrap_or(Timestamp::MAX),
         decided,

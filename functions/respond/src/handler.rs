@@ -10,15 +10,14 @@ use callerwatch_adapters::clients::{Clients, SdkConfig};
 use callerwatch_adapters::clock;
 use callerwatch_adapters::config::{Config, RespondConfig};
 use callerwatch_adapters::ledger::{DynamoLedger, StoredAlerts};
-use callerwatch_adapters::policy::PolicyStore;
+use callerwatch_adapters::policy::{Loaded, PolicyError, PolicyStore};
 use callerwatch_adapters::response::DynamoStore;
 use callerwatch_adapters::sns::SnsSink;
 use callerwatch_adapters::telemetry::ResponseMetrics;
-use callerwatch_detection::intelligence::Intelligence;
 use callerwatch_detection::ledger::Bounds;
-use callerwatch_detection::policy::Policy;
+use callerwatch_detection::timestamp::Timestamp;
 use callerwatch_response::{
-    Case, Change, Grounds, Mode, Outcome, Responded, Settings, Store, respond,
+    Case, Change, Grounds, Mode, Outcome, Responded, Settings, Store, look_after, respond,
 };
 use callerwatch_targets::sessions::{Allowed, Ending, Sessions};
 use callerwatch_targets::{AnyTarget, TargetError, succeeded};
@@ -216,28 +215,28 @@ impl Handler {
         let now = clock::now();
         let Settings { mode, account, break_glass, .. } = &self.settings;
         let (mode, account) = (*mode, account.as_str());
-        let ran = if due.cases.is_empty() {
-            if mode == Mode::Enforce {
-                self.store.say(&self.settings).await?;
+        if due.cases.is_empty() && mode == Mode::Enforce {
+            self.store.say(&self.settings).await?;
+        }
+        let ran = match known(&mut self.policies, now).await {
+            Ok(Some(Loaded { policy, intelligence, .. })) => {
+                let grounds = Grounds::new(policy, intelligence, account, break_glass, now);
+                respond(&due.cases, &grounds, &self.targets, &self.store, mode).await?
             }
-            let (policy, intelligence) = (Policy::default(), Intelligence::default());
-            let grounds = Grounds::new(&policy, &intelligence, account, break_glass, now);
-            respond(&[], &grounds, &self.targets, &self.store, mode).await?
-        } else {
-            self.policies.seen(now).await?;
-            let is_refused = self.policies.is_refused();
-            let is_damaged = self.policies.is_damaged();
-            let loaded = self.policies.seen(now).await?;
             // What protects addresses would not be known.
-            if is_damaged || is_refused && loaded.etag.is_empty() {
+            Ok(None) if !due.cases.is_empty() => {
                 return Err("the policy or what feeds were compiled to cannot be read".into());
             }
-            let (policy, intelligence) = (&loaded.policy, &loaded.intelligence);
-            let grounds = Grounds::new(policy, intelligence, account, break_glass, now);
-            respond(&due.cases, &grounds, &self.targets, &self.store, mode).await?
+            Err(error) if !due.cases.is_empty() => return Err(error.into()),
+            unknown => {
+                let error = unknown.err();
+                let error = error.as_ref().map(|it| it as &dyn Error);
+                tracing::warn!(error, "what is denied is looked after, and judged by nothing");
+                look_after(&self.targets, &self.store, mode, now).await?
+            }
         };
         let mut again: BTreeSet<usize> = ran.unsettled().collect();
-        let ended = self.end_sessions(due, &ran, &mut again).await;
+        let ended = self.end_sessions(due, &ran, now, &mut again).await;
         if mode == Mode::Enforce && !ended.is_empty() {
             self.store.record(&ended).await?;
         }
@@ -253,21 +252,22 @@ impl Handler {
         &self,
         due: &Due,
         ran: &Responded,
+        now: Timestamp,
         again: &mut BTreeSet<usize>,
     ) -> Vec<Change> {
         let Some(sessions) = &self.sessions else { return Vec::new() };
         let mode = self.settings.mode;
         let mut changes = Vec::new();
-        for (place, (outcome, finding)) in ran.outcomes.iter().zip(&due.findings).enumerate() {
+        for (place, (outcome, case)) in ran.outcomes.iter().zip(&due.cases).enumerate() {
             let (network, is_known) = match outcome {
                 Outcome::Denied(network) | Outcome::Extended(network) => (*network, false),
                 Outcome::Known(network) => (*network, true),
-                Outcome::Refused(_) => continue,
+                Outcome::Over(_) | Outcome::Refused(_) => continue,
             };
-            let own = ran.converged.denials.iter().find(|it| it.network == network);
-            let Some(denial) = own else { continue };
+            let since = ran.denied_since(&network, &case.alert.uid, now);
+            let (Some(since), Some(finding)) = (since, due.findings.get(place)) else { continue };
             for who in succeeded(finding) {
-                let ending = sessions.end(&who, denial.since, mode).await;
+                let ending = sessions.end(&who, since, mode).await;
                 match &ending {
                     // It was told when it was refused first.
                     Ending::Refused(_) if is_known => continue,
@@ -299,6 +299,14 @@ impl Handler {
     }
 }
 
+/// The policy and what lists say; none where what there is cannot be read.
+async fn known(policies: &mut PolicyStore, now: Timestamp) -> Result<Option<&Loaded>, PolicyError> {
+    policies.seen(now).await?;
+    let (is_refused, is_damaged) = (policies.is_refused(), policies.is_damaged());
+    let loaded = policies.seen(now).await?;
+    Ok((!is_damaged && !(is_refused && loaded.etag.is_empty())).then_some(loaded))
+}
+
 /// Says in the log what became of each alert, and what failed.
 fn say(due: &Due, ran: &Responded, mode: Mode) {
     let is_dry_run = mode == Mode::DryRun;
@@ -313,6 +321,9 @@ fn say(due: &Due, ran: &Responded, mode: Mode) {
             }
             Outcome::Known(network) => {
                 tracing::info!(uid, %network, "the address of an alert was denied for it before");
+            }
+            Outcome::Over(network) => {
+                tracing::info!(uid, %network, "the address of an alert was let go, and is not denied for it again");
             }
             Outcome::Refused(verdict) => {
                 let why = verdict.reasons();

@@ -2,8 +2,11 @@
 //!
 //! What is about to be put somewhere is remembered first, and what was taken out is forgotten last; so
 //! whoever comes after one who died finds what is ours, and takes nothing of others for it. A target
-//! that fails is told of and keeps no other from its turn. What a denial says of a target changes
-//! only after the audit trail has it: a change may be told twice there, and is never missed.
+//! that fails is told of and keeps no other from its turn. What a denial says of a target, and what is
+//! known to have been put there, changes only after the audit trail has it: a change may be told twice
+//! there, and one that was seen is not missed.
+
+mod tell;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -11,20 +14,25 @@ use std::error::Error;
 use callerwatch_detection::timestamp::Timestamp;
 use ipnet::IpNet;
 
-use crate::denial::{Denial, State};
+use self::tell::{drifted, end, fail, settle};
+use crate::denial::{Denial, Removal, State};
 use crate::plan::{Plan, plan};
 use crate::store::{Change, Placed, Store};
-use crate::target::{Held, Mode, Target, TargetId, Written};
+use crate::target::{Held, Mode, Room, Target, TargetId, Written};
 
 /// How often a target is read again since somebody else changed it.
 const TRIES: usize = 8;
-/// Addresses of others that are named; the rest is counted.
-const NAMED_MAX: usize = 10;
+/// How many denials are kept before the claim is renewed.
+const AT_ONCE: usize = 50;
+/// Of what stays in a target that no parameter names any more.
+const LEFT: &str = "it is over, and still there, which this deployment no longer looks after: \
+                    `callerwatch block rollback` takes it out";
 
 /// What came of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Converged {
-    /// What is denied now, those that ended and are still somewhere too.
+    /// What is denied now, those that ended and are still somewhere too, and none that are remembered
+    /// alone.
     pub denials: Vec<Denial>,
     /// What changed, or would have in a dry run.
     pub changes: Vec<Change>,
@@ -35,7 +43,8 @@ pub struct Converged {
 }
 
 /// Makes all targets hold what `denials` want that have not ended. Those that are nowhere any more are
-/// forgotten. In a dry run nothing is written, and what would have been is told.
+/// forgotten, once nothing is remembered of them either. In a dry run nothing is written, and what would
+/// have been is told.
 ///
 /// # Errors
 ///
@@ -47,48 +56,11 @@ pub async fn converge<T: Target, S: Store>(
     mode: Mode,
     now: Timestamp,
 ) -> Result<Converged, S::Error> {
-    let before = denials;
-    let mut out = Converged { denials: before.clone(), ..Converged::default() };
-    for target in targets {
-        let wanted: Vec<&Denial> = before
-            .iter()
-            .filter(|denial| !denial.is_over(now) && target.takes(&denial.network))
-            .collect();
-        match one(target, store, &wanted, mode).await? {
-            Ok(plan) => {
-                out.changes.extend(told(target.id(), &plan, now));
-                settle(&mut out, target.id(), &plan, now);
-                out.plans.insert(target.id().clone(), plan);
-            }
-            Err(why) => {
-                let wanted: BTreeSet<IpNet> = wanted.iter().map(|it| it.network).collect();
-                fail(&mut out, target.id(), &wanted, &why, now);
-                out.failed.push((target.id().clone(), why));
-            }
-        }
-    }
-    let ids: BTreeSet<&TargetId> = targets.iter().map(Target::id).collect();
-    let is_gone = |denial: &Denial| {
-        denial.is_over(now) && !denial.states.keys().any(|target| ids.contains(target))
-    };
-    out.changes.extend(out.denials.iter().filter(|it| is_gone(it)).map(|it| ended(it, now)));
-    if mode == Mode::Enforce {
-        if !out.changes.is_empty() {
-            store.record(&out.changes).await?;
-        }
-        for (denial, before) in out.denials.iter().zip(&before) {
-            if is_gone(denial) {
-                store.forget(&denial.network).await?;
-            } else if denial != before {
-                store.keep(denial).await?;
-            }
-        }
-    }
-    out.denials.retain(|denial| !is_gone(denial));
-    Ok(out)
+    Run { targets, store, mode, now, is_rollback: false }.all(denials, async || Ok(())).await
 }
 
-/// Ends all denials, and takes out all that we put anywhere and nothing else.
+/// Ends all denials, and takes out all that we put anywhere and nothing else. What there is no more
+/// holds nothing. `renew` makes the claim last, and is asked again and again.
 ///
 /// # Errors
 ///
@@ -97,80 +69,201 @@ pub async fn rollback<T: Target, S: Store>(
     targets: &[T],
     store: &S,
     denials: &[Denial],
-    who: &str,
-    now: Timestamp,
+    removal: &Removal,
+    renew: impl AsyncFn() -> Result<(), S::Error>,
 ) -> Result<Converged, S::Error> {
-    let mut ended = Vec::with_capacity(denials.len());
-    for denial in denials {
-        let over = if denial.is_over(now) {
-            denial.clone()
-        } else {
-            let over = denial.ended(now, who, "rolled back");
-            store.keep(&over).await?;
-            over
-        };
-        ended.push(over);
+    let now = removal.time;
+    let (over, open): (Vec<&Denial>, Vec<&Denial>) = denials.iter().partition(|it| it.is_over(now));
+    let mut ended: Vec<Denial> = open.iter().map(|it| it.ended(removal.clone())).collect();
+    for chunk in ended.chunks(AT_ONCE) {
+        store.keep_all(chunk).await?;
+        renew().await?;
     }
-    converge(targets, store, ended, Mode::Enforce, now).await
+    ended.extend(over.into_iter().cloned());
+    let run = Run { targets, store, mode: Mode::Enforce, now, is_rollback: true };
+    run.all(ended, renew).await
 }
 
-/// One target: the plan that was carried out, or why that failed.
-async fn one<T: Target, S: Store>(
-    target: &T,
-    store: &S,
-    wanted: &[&Denial],
+/// One run over all targets.
+struct Run<'a, T, S> {
+    targets: &'a [T],
+    store: &'a S,
     mode: Mode,
-) -> Result<Result<Plan, String>, S::Error> {
-    let placed = store.placed(target.id()).await?;
-    let mut said = placed.clone();
-    let mut added = BTreeSet::new();
-    for _ in 0..TRIES {
-        let held = match target.read().await {
-            Ok(held) => held,
-            Err(error) => return Ok(Err(chain(&error))),
-        };
-        // What was placed before a write that did not happen is not ours for that: somebody else may
-        // have put the same address there meanwhile.
-        let mut plan = plan(target.id(), &held, &placed, wanted);
-        added.append(&mut plan.added);
-        let written = if mode == Mode::DryRun {
-            Written::Done
-        } else {
-            match carry_out(target, store, &held, &plan, &mut said).await? {
-                Ok(written) => written,
-                Err(why) => return Ok(Err(why)),
+    now: Timestamp,
+    /// Whether a target that there is no more is as good as an empty one.
+    is_rollback: bool,
+}
+
+impl<T: Target, S: Store> Run<'_, T, S> {
+    async fn all(
+        &self,
+        denials: Vec<Denial>,
+        renew: impl AsyncFn() -> Result<(), S::Error>,
+    ) -> Result<Converged, S::Error> {
+        let Self { store, now, .. } = *self;
+        let before = denials;
+        let mut out = Converged { denials: before.clone(), ..Converged::default() };
+        for target in self.targets {
+            let wanted: Vec<&Denial> = before
+                .iter()
+                .filter(|denial| !denial.is_over(now) && target.takes(&denial.network))
+                .collect();
+            match self.one(target, &wanted).await? {
+                Ok((plan, mut said)) => {
+                    let mut changes = drifted(target.id(), &plan, now);
+                    changes.extend(settle(&mut out.denials, target.id(), &plan, now));
+                    // Whoever dies here finds the same changes again, since nothing says yet that
+                    // they were seen.
+                    self.record(&changes).await?;
+                    if self.mode == Mode::Enforce {
+                        say(target, store, &plan.after, &mut said).await?;
+                    }
+                    out.changes.extend(changes);
+                    out.plans.insert(target.id().clone(), plan);
+                }
+                Err(why) => {
+                    let wanted: BTreeSet<IpNet> = wanted.iter().map(|it| it.network).collect();
+                    let changes = fail(&mut out.denials, target.id(), &wanted, &why, now);
+                    self.record(&changes).await?;
+                    out.changes.extend(changes);
+                    out.failed.push((target.id().clone(), why));
+                }
             }
-        };
-        if written == Written::Done {
+            renew().await?;
+        }
+        let mut changes = self.left(&mut out.denials).await?;
+        changes.extend(end(&mut out.denials, now));
+        self.record(&changes).await?;
+        out.changes.extend(changes);
+        if self.mode == Mode::Enforce {
+            self.remember(&out.denials, &before, renew).await?;
+        }
+        out.denials.retain(|it| !is_nowhere(it, now));
+        Ok(out)
+    }
+
+    async fn record(&self, changes: &[Change]) -> Result<(), S::Error> {
+        if self.mode == Mode::Enforce && !changes.is_empty() {
+            self.store.record(changes).await?;
+        }
+        Ok(())
+    }
+
+    /// What became of the denials is kept, where it changed, and what is over is forgotten.
+    async fn remember(
+        &self,
+        denials: &[Denial],
+        before: &[Denial],
+        renew: impl AsyncFn() -> Result<(), S::Error>,
+    ) -> Result<(), S::Error> {
+        let is_remembered =
+            |it: &Denial| it.removed.as_ref().is_some_and(|removed| removed.until > self.now);
+        let is_gone = |it: &Denial| is_nowhere(it, self.now) && !is_remembered(it);
+        let gone: Vec<IpNet> =
+            denials.iter().filter(|it| is_gone(it)).map(|it| it.network).collect();
+        let kept = denials.iter().zip(before).filter(|(it, before)| it != before && !is_gone(it));
+        let kept: Vec<Denial> = kept.map(|(it, _)| it.clone()).collect();
+        for chunk in gone.chunks(AT_ONCE) {
+            self.store.forget_all(chunk).await?;
+            renew().await?;
+        }
+        for chunk in kept.chunks(AT_ONCE) {
+            self.store.keep_all(chunk).await?;
+            renew().await?;
+        }
+        Ok(())
+    }
+
+    /// Of what is over, and was put into targets that are not looked after any more: whether it is
+    /// there still.
+    async fn left(&self, denials: &mut [Denial]) -> Result<Vec<Change>, S::Error> {
+        let named: BTreeSet<&TargetId> = self.targets.iter().map(Target::id).collect();
+        let mut placed: BTreeMap<TargetId, Placed> = BTreeMap::new();
+        let mut changes = Vec::new();
+        for denial in denials.iter_mut().filter(|it| it.is_over(self.now)) {
+            let others: Vec<TargetId> =
+                denial.states.keys().filter(|it| !named.contains(it)).cloned().collect();
+            for target in others {
+                if !placed.contains_key(&target) {
+                    placed.insert(target.clone(), self.store.placed(&target).await?);
+                }
+                let ours = placed.get(&target).map(|it| &it.ours);
+                if !ours.is_some_and(|ours| ours.iter().any(|it| it.contains(&denial.network))) {
+                    denial.states.remove(&target);
+                } else if denial.states.insert(target.clone(), State::Left) != Some(State::Left) {
+                    changes.push(Change {
+                        time: self.now,
+                        what: "left",
+                        network: Some(denial.network),
+                        target: Some(target),
+                        why: LEFT.to_owned(),
+                    });
+                }
+            }
+        }
+        Ok(changes)
+    }
+
+    /// One target: the plan that was carried out and what was last said to be there, or why that
+    /// failed.
+    async fn one(
+        &self,
+        target: &T,
+        wanted: &[&Denial],
+    ) -> Result<Result<(Plan, Placed), String>, S::Error> {
+        let Self { store, now, .. } = *self;
+        let placed = store.placed(target.id()).await?;
+        let mut said = placed.clone();
+        let mut added = BTreeSet::new();
+        let mut attempt: Option<Plan> = None;
+        for _ in 0..TRIES {
+            let held = match target.read().await {
+                Ok(held) => held,
+                Err(error) if self.is_rollback && T::is_missing(&error) => nothing(),
+                Err(error) => return Ok(Err(chain(&error))),
+            };
+            // A write whose answer was lost is made again by who sends it, and then meets itself.
+            let own = attempt.filter(|it| it.networks == held.networks);
+            // What was placed before a write that did not happen is not ours for that: somebody else
+            // may have put the same address there meanwhile.
+            let known = own.as_ref().map_or(&placed, |it| &it.before);
+            let mut plan = plan(target.id(), &held, known, wanted, now);
+            if let Some(own) = own {
+                plan.missing.extend(own.missing);
+                plan.flaws.extend(own.flaws.into_iter().filter(|it| !held.flaws.contains(it)));
+            }
+            added.append(&mut plan.added);
+            if self.mode == Mode::Enforce && plan.is_due {
+                say(target, store, &plan.before, &mut said).await?;
+                match target.write(&held, &plan.networks).await {
+                    Ok(Written::Done) => {}
+                    Ok(Written::Conflict) => {
+                        attempt = Some(plan);
+                        continue;
+                    }
+                    // It may have been written all the same, so what is said to be ours stays so.
+                    Err(error) => return Ok(Err(chain(&error))),
+                }
+            }
             added.retain(|network| plan.after.foreign.contains(network));
             plan.added = added;
-            return Ok(Ok(plan));
+            return Ok(Ok((plan, said)));
         }
+        // None of these writes happened.
+        say(target, store, &placed, &mut said).await?;
+        Ok(Err(format!("somebody else changes it without end; tried {TRIES} times")))
     }
-    // None of these writes happened.
-    say(target, store, &placed, &mut said).await?;
-    Ok(Err(format!("somebody else changes it without end; tried {TRIES} times")))
 }
 
-/// Writes what was planned. `said` is what was last remembered to be there.
-async fn carry_out<T: Target, S: Store>(
-    target: &T,
-    store: &S,
-    held: &Held,
-    plan: &Plan,
-    said: &mut Placed,
-) -> Result<Result<Written, String>, S::Error> {
-    if plan.is_due {
-        say(target, store, &plan.before, said).await?;
-        match target.write(held, &plan.networks).await {
-            Ok(Written::Done) => {}
-            Ok(Written::Conflict) => return Ok(Ok(Written::Conflict)),
-            // It may have been written all the same, so what is said to be ours stays so.
-            Err(error) => return Ok(Err(chain(&error))),
-        }
+/// What a target holds that there is no more.
+fn nothing() -> Held {
+    Held {
+        networks: BTreeSet::new(),
+        room: Room::Prefixes(0),
+        flaws: Vec::new(),
+        version: String::new(),
+        rest: String::new(),
     }
-    say(target, store, &plan.after, said).await?;
-    Ok(Ok(Written::Done))
 }
 
 async fn say<T: Target, S: Store>(
@@ -186,100 +279,9 @@ async fn say<T: Target, S: Store>(
     Ok(())
 }
 
-/// What the denials say of a target from now on.
-fn settle(out: &mut Converged, target: &TargetId, plan: &Plan, now: Timestamp) {
-    for denial in &mut out.denials {
-        let network = denial.network;
-        let (state, why) = match plan.states.get(&network) {
-            Some(state) => (Some(state.clone()), title(denial)),
-            None => (None, "it is wanted no more".to_owned()),
-        };
-        let was = denial.states.get(target).cloned();
-        let what = match (&was, &state) {
-            (was, now) if was == now => None,
-            (_, Some(State::Denied)) => Some("denied"),
-            (_, Some(State::NoRoom)) => Some("no room"),
-            (Some(State::Denied), None) => Some("removed"),
-            _ => None,
-        };
-        let of = |what| Change {
-            time: now,
-            what,
-            network: Some(network),
-            target: Some(target.clone()),
-            why,
-        };
-        out.changes.extend(what.map(of));
-        match state {
-            Some(state) => denial.states.insert(target.clone(), state),
-            None => denial.states.remove(target),
-        };
-    }
-}
-
-/// What a target that fails leaves of what is wanted of it. What was denied there still is, as far as
-/// anybody knows.
-fn fail(
-    out: &mut Converged,
-    target: &TargetId,
-    wanted: &BTreeSet<IpNet>,
-    why: &str,
-    now: Timestamp,
-) {
-    let is_new = |denial: &&mut Denial| {
-        wanted.contains(&denial.network)
-            && matches!(denial.states.get(target), None | Some(State::Pending | State::NoRoom))
-    };
-    for denial in out.denials.iter_mut().filter(is_new) {
-        denial.states.insert(target.clone(), State::Failed(why.to_owned()));
-        out.changes.push(Change {
-            time: now,
-            what: "failed",
-            network: Some(denial.network),
-            target: Some(target.clone()),
-            why: why.to_owned(),
-        });
-    }
-}
-
-/// What was found to be otherwise than it was left.
-fn told(target: &TargetId, plan: &Plan, now: Timestamp) -> Vec<Change> {
-    let of =
-        |what, why| Change { time: now, what, network: None, target: Some(target.clone()), why };
-    let mut changes = Vec::new();
-    if !plan.missing.is_empty() {
-        let why = format!("somebody had taken out {}", named(&plan.missing));
-        changes.push(of("repaired", why));
-    }
-    changes.extend(plan.flaws.iter().map(|flaw| of("repaired", flaw.clone())));
-    if !plan.added.is_empty() {
-        let why = format!("others put there {}, which stays", named(&plan.added));
-        changes.push(of("foreign", why));
-    }
-    changes
-}
-
-fn ended(denial: &Denial, now: Timestamp) -> Change {
-    let (what, why) = match denial.removed() {
-        Some(removed) => ("removed", removed.title.clone()),
-        None => ("expired", format!("it was denied until {}", denial.until)),
-    };
-    Change { time: now, what, network: Some(denial.network), target: None, why }
-}
-
-/// The gravest of its causes.
-fn title(denial: &Denial) -> String {
-    let gravest = denial.causes.values().max_by_key(|cause| cause.score);
-    gravest.map(|cause| cause.title.clone()).unwrap_or_default()
-}
-
-fn named(networks: &BTreeSet<IpNet>) -> String {
-    let named: Vec<String> = networks.iter().take(NAMED_MAX).map(ToString::to_string).collect();
-    let named = named.join(", ");
-    match networks.len().saturating_sub(NAMED_MAX) {
-        0 => named,
-        more => format!("{named} and {more} more"),
-    }
+/// Whether it is over, and in no target.
+fn is_nowhere(denial: &Denial, now: Timestamp) -> bool {
+    denial.is_over(now) && denial.states.is_empty()
 }
 
 /// What went wrong, and what that came of.

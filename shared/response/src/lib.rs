@@ -15,9 +15,11 @@ mod store;
 mod target;
 
 pub use converge::{Converged, converge, rollback};
-pub use denial::{By, Cause, Denial, Effect, State, ask};
+pub use denial::{By, Cause, Denial, Effect, LetGo, Removal, State, ask};
 pub use pack::{Dropped, Packed, Wanted, pack};
 pub use plan::{Plan, has_room, plan};
-pub use respond::{Case, Grounds, Known, Outcome, Responded, is_worth_telling, respond};
+pub use respond::{
+    Case, Grounds, Known, Outcome, Responded, is_worth_telling, look_after, respond,
+};
 pub use store::{Change, Claim, Placed, Settings, Store};
 pub use target::{Held, Mode, Room, Target, TargetId, TargetKind, Written};

@@ -15,8 +15,14 @@ use crate::target::{Held, Room, Target, TargetId, Written};
 
 /// It was told to die here, or to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the world failed")]
-pub struct Failed;
+pub enum Failed {
+    /// Whatever was asked.
+    #[error("the world failed")]
+    World,
+    /// A target that there is not.
+    #[error("there is no such target")]
+    Missing,
+}
 
 /// When to die: after so many more mutating calls, before or after the next is done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,7 +64,12 @@ struct Inside {
     version: u64,
     fuse: Fuse,
     is_down: bool,
+    is_missing: bool,
     writes: usize,
+    /// Of how many writes the answer is lost: they are made, and asked for again.
+    lost: usize,
+    /// What it held before, where that is still read once.
+    stale: Option<BTreeSet<IpNet>>,
     /// What somebody else puts there between the next reading and writing.
     meanwhile: Vec<IpNet>,
 }
@@ -73,7 +84,10 @@ impl MemoryTarget {
             version: 0,
             fuse: Fuse::default(),
             is_down: false,
+            is_missing: false,
             writes: 0,
+            lost: 0,
+            stale: None,
             meanwhile: Vec::new(),
         });
         Self { id, inner }
@@ -124,6 +138,21 @@ impl MemoryTarget {
         self.inner().is_down = is_down;
     }
 
+    /// Whether it was deleted.
+    pub fn set_missing(&self, is_missing: bool) {
+        self.inner().is_missing = is_missing;
+    }
+
+    /// The answer to the next write is lost: it is made, asked for again, and meets itself.
+    pub fn lose_answer(&self) {
+        self.inner().lost += 1;
+    }
+
+    /// The next reading is of a while ago, when it held these.
+    pub fn read_stale(&self, networks: BTreeSet<IpNet>) {
+        self.inner().stale = Some(networks);
+    }
+
     /// When its writing is to fail.
     pub fn set_fuse(&self, fuse: Fuse) {
         self.inner().fuse = fuse;
@@ -139,11 +168,12 @@ impl Target for MemoryTarget {
 
     async fn read(&self) -> Result<Held, Failed> {
         let mut inner = self.inner();
-        if inner.is_down {
-            return Err(Failed);
+        if inner.is_down || inner.is_missing {
+            return Err(if inner.is_missing { Failed::Missing } else { Failed::World });
         }
+        let stale = inner.stale.take();
         let held = Held {
-            networks: inner.networks.clone(),
+            networks: stale.unwrap_or_else(|| inner.networks.clone()),
             room: inner.room,
             flaws: inner.flaws.clone(),
             version: inner.version.to_string(),
@@ -159,20 +189,28 @@ impl Target for MemoryTarget {
     async fn write(&self, held: &Held, networks: &BTreeSet<IpNet>) -> Result<Written, Failed> {
         let mut inner = self.inner();
         if inner.is_down {
-            return Err(Failed);
+            return Err(Failed::World);
         }
         if held.version != inner.version.to_string() {
             return Ok(Written::Conflict);
         }
         let burnt = inner.fuse.burns();
         if burnt == Some(false) {
-            return Err(Failed);
+            return Err(Failed::World);
         }
         inner.networks.clone_from(networks);
         inner.flaws.clear();
         inner.version += 1;
         inner.writes += 1;
-        burnt.map_or(Ok(Written::Done), |_| Err(Failed))
+        if let Some(lost) = inner.lost.checked_sub(1) {
+            inner.lost = lost;
+            return Ok(Written::Conflict);
+        }
+        burnt.map_or(Ok(Written::Done), |_| Err(Failed::World))
+    }
+
+    fn is_missing(error: &Failed) -> bool {
+        *error == Failed::Missing
     }
 }
 
@@ -222,11 +260,11 @@ impl MemoryStore {
         let mut inner = self.inner();
         let burnt = inner.fuse.burns();
         if burnt == Some(false) {
-            return Err(Failed);
+            return Err(Failed::World);
         }
         inner.writes += 1;
         let answer = change(&mut inner);
-        burnt.map_or(Ok(answer), |_| Err(Failed))
+        burnt.map_or(Ok(answer), |_| Err(Failed::World))
     }
 }
 
@@ -259,16 +297,14 @@ impl Store for MemoryStore {
         Ok(self.inner().denials.values().cloned().collect())
     }
 
-    async fn keep(&self, denial: &Denial) -> Result<(), Failed> {
+    async fn keep_all(&self, denials: &[Denial]) -> Result<(), Failed> {
         self.write(|kept| {
-            kept.denials.insert(denial.network, denial.clone());
+            kept.denials.extend(denials.iter().map(|it| (it.network, it.clone())));
         })
     }
 
-    async fn forget(&self, network: &IpNet) -> Result<(), Failed> {
-        self.write(|kept| {
-            kept.denials.remove(network);
-        })
+    async fn forget_all(&self, networks: &[IpNet]) -> Result<(), Failed> {
+        self.write(|kept| kept.denials.retain(|network, _| !networks.contains(network)))
     }
 
     async fn placed(&self, target: &TargetId) -> Result<Placed, Failed> {

@@ -2,7 +2,8 @@
 //!
 //! Whoever calls has the claim, unless it is a dry run, and has gathered what is known of each address.
 //! Promises that what is kept was written to the audit trail before, that a second run of the same
-//! alerts changes nothing, and that a run without alerts ends what is over and repairs what drifted.
+//! alerts changes nothing, and that a run without alerts ends what is over and repairs what drifted. What
+//! is denied goes as soon as it lies on ground that is never denied.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -14,12 +15,16 @@ use callerwatch_detection::timestamp::{Day, Timestamp};
 use ipnet::IpNet;
 
 use crate::converge::{Converged, converge};
-use crate::denial::{By, Cause, Denial, Effect, State, ask};
+use crate::denial::{By, Cause, Denial, Effect, Removal, State, ask};
 use crate::guard::{
-    AlertFacts, Asked, Candidate, Facts, Guard, Rules, Trusted, Verdict, judge, network_of_key,
+    AlertFacts, Asked, Candidate, Facts, Guard, Rules, Trusted, Verdict, judge, judge_ground,
+    network_of_key,
 };
 use crate::store::{Change, Store};
 use crate::target::{Mode, Target, TargetId};
+
+/// By whom it is ended what the guards refuse by now.
+const FUNCTION: &str = "callerwatch";
 
 /// What is known of who works from an address.
 #[derive(Clone, Debug, Default)]
@@ -75,6 +80,8 @@ pub enum Outcome {
     Extended(IpNet),
     /// Its address is denied for it already.
     Known(IpNet),
+    /// Its address was denied for it, and is no more: that ended, or somebody ended it.
+    Over(IpNet),
     /// Its address is not denied for it.
     Refused(Verdict),
 }
@@ -150,7 +157,8 @@ impl<'a> Grounds<'a> {
     }
 }
 
-/// Judges alerts, keeps what is denied for them, and makes all targets hold what is wanted.
+/// Judges alerts, keeps what is denied for them, and makes all targets hold what is wanted. What is
+/// denied is judged too, by whose ground it lies on.
 ///
 /// # Errors
 ///
@@ -176,11 +184,18 @@ pub async fn respond<T: Target, S: Store>(
         responded.outcomes.push(outcome);
     }
     if mode == Mode::Enforce {
+        for denial in denials.iter_mut().filter(|it| !it.is_over(grounds.now)) {
+            if let Some(ended) = refused_by_now(denial, grounds) {
+                *denial = ended.clone();
+                kept.insert(ended.network, ended);
+            }
+        }
         if !responded.changes.is_empty() {
             store.record(&responded.changes).await?;
         }
-        for denial in kept.values() {
-            store.keep(denial).await?;
+        if !kept.is_empty() {
+            let kept: Vec<Denial> = kept.values().cloned().collect();
+            store.keep_all(&kept).await?;
         }
     }
     responded.converged = converge(targets, store, denials, mode, grounds.now).await?;
@@ -192,22 +207,61 @@ pub async fn respond<T: Target, S: Store>(
     Ok(responded)
 }
 
+/// Makes all targets hold what is wanted, where it is not known what addresses are judged by: what is
+/// over goes, and what drifted is repaired.
+///
+/// # Errors
+///
+/// When the store fails: whatever was done of it, another run does the rest.
+pub async fn look_after<T: Target, S: Store>(
+    targets: &[T],
+    store: &S,
+    mode: Mode,
+    now: Timestamp,
+) -> Result<Responded, S::Error> {
+    let denials = store.denials().await?;
+    let converged = converge(targets, store, denials, mode, now).await?;
+    let is_told = mode == Mode::Enforce;
+    let changes = if is_told { converged.changes.clone() } else { Vec::new() };
+    Ok(Responded { outcomes: Vec::new(), changes, converged })
+}
+
+/// A denial that ends since it lies on ground that is never denied, as became known after it began.
+fn refused_by_now(denial: &Denial, grounds: &Grounds<'_>) -> Option<Denial> {
+    let known = Known::default();
+    let verdict = judge_ground(denial.network, &grounds.facts(&known, &[], &[]));
+    let refused = !verdict.refusals.is_empty();
+    refused.then(|| {
+        denial.ended(Removal {
+            time: grounds.now,
+            by: FUNCTION.to_owned(),
+            why: verdict.reasons(),
+            until: grounds.until(),
+            is_done: false,
+        })
+    })
+}
+
 /// What becomes of one alert, and the denial that is to be kept for it.
 fn one(case: &Case, grounds: &Grounds<'_>, denials: &[Denial]) -> (Outcome, Option<Denial>) {
-    let asked = network_of_key(&case.alert.key).ok().map(|network| {
+    let Case { alert, title, score, .. } = case;
+    let asked = network_of_key(&alert.key).ok().map(|network| {
         let known = denials.iter().find(|denial| denial.network == network);
         let reason = Cause {
-            by: By::Alert(case.alert.detections.first().cloned().unwrap_or_default()),
-            title: case.title.clone(),
-            score: case.score,
-            severity: case.alert.severity,
+            since: grounds.now,
+            by: By::Alert(alert.detections.first().cloned().unwrap_or_default()),
+            title: title.clone(),
+            score: *score,
+            severity: alert.severity,
         };
-        (network, ask(known, network, &case.alert.uid, reason, grounds.now, grounds.until()))
+        (network, ask(known, network, &alert.uid, reason, alert.last, grounds.until()))
     });
-    if let Some((network, Effect::Known)) = asked {
-        return (Outcome::Known(network), None);
+    match asked {
+        Some((network, Effect::Known)) => return (Outcome::Known(network), None),
+        Some((network, Effect::Over)) => return (Outcome::Over(network), None),
+        _ => {}
     }
-    let candidate = Candidate { asked: Asked::Alert(case.alert.clone()) };
+    let candidate = Candidate { asked: Asked::Alert(alert.clone()) };
     let verdict = judge(&candidate, &grounds.facts(&case.known, denials, &[]));
     match asked {
         _ if verdict.allowed().is_none() => (Outcome::Refused(verdict), None),
@@ -258,8 +312,14 @@ impl Responded {
             Outcome::Denied(network) | Outcome::Extended(network) | Outcome::Known(network) => {
                 is_failed(network).then_some(place)
             }
-            Outcome::Refused(_) => None,
+            Outcome::Over(_) | Outcome::Refused(_) => None,
         })
+    }
+
+    /// Since when the address of an alert is denied for it; none where it is not.
+    pub fn denied_since(&self, network: &IpNet, uid: &str, now: Timestamp) -> Option<Timestamp> {
+        let own = self.converged.denials.iter().find(|it| it.network == *network);
+        own.filter(|it| !it.is_over(now))?.causes.get(uid).map(|cause| cause.since)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The port to what is remembered: denials, what was put into each target, and what was changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 use callerwatch_detection::plain::plain;
@@ -38,8 +38,10 @@ pub struct Placed {
     /// What we put there, or were about to: said before it is done, so that nothing of ours is ever
     /// taken for another's.
     pub ours: BTreeSet<IpNet>,
-    /// What others were last seen to have put there.
+    /// What others were last seen to have put there, and that was recorded.
     pub foreign: BTreeSet<IpNet>,
+    /// What of ours was taken out lately, and when.
+    pub taken_out: BTreeMap<IpNet, Timestamp>,
 }
 
 /// Whether one may change what is denied: one at a time does.
@@ -57,7 +59,8 @@ pub struct Change {
     /// When.
     pub time: Timestamp,
     /// What was done: `denied`, `extended`, `expired`, `removed`, `repaired`, `foreign` (others
-    /// put something there), `refused`, `no room`, `failed`.
+    /// put something there), `refused`, `no room`, `failed`, `left` (it
+    /// is over, and stays in a target that is not looked after any more).
     pub what: &'static str,
     /// The address, where it is about one.
     pub network: Option<IpNet>,
@@ -100,14 +103,25 @@ pub trait Store {
     /// What the function said; none where none is deployed.
     fn settings(&self) -> impl Future<Output = Result<Option<Settings>, Self::Error>> + Send;
 
-    /// All denials, those that ended and are still somewhere too. As of now, not of a while ago.
+    /// All denials, those that ended and are still somewhere too, and those that are remembered
+    /// since somebody ended them. As of now, not of a while ago.
     fn denials(&self) -> impl Future<Output = Result<Vec<Denial>, Self::Error>> + Send;
 
-    /// Keeps a denial in the place of the one of the same network.
-    fn keep(&self, denial: &Denial) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    /// Keeps denials, each in the place of the one of the same network. Where that fails, some of
+    /// many may have been kept.
+    fn keep_all(&self, denials: &[Denial]) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// Forgets a denial that is nowhere any more.
-    fn forget(&self, network: &IpNet) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    /// Keeps one.
+    fn keep(&self, denial: &Denial) -> impl Future<Output = Result<(), Self::Error>> + Send {
+        self.keep_all(std::slice::from_ref(denial))
+    }
+
+    /// Forgets denials that are nowhere any more. Where that fails, some of many may have been
+    /// forgotten.
+    fn forget_all(
+        &self,
+        networks: &[IpNet],
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
     /// What was put into a target.
     fn placed(&self, target: &TargetId)

@@ -98,6 +98,11 @@ pub trait Target {
         held: &Held,
         networks: &BTreeSet<IpNet>,
     ) -> impl Future<Output = Result<Written, Self::Error>> + Send;
+
+    /// Whether reading it failed since there is no such thing, and not for anything else.
+    fn is_missing(_error: &Self::Error) -> bool {
+        false
+    }
 }
 
 impl TargetKind {

@@ -67,7 +67,7 @@ impl Target for AddressSet {
     async fn read(&self) -> Result<Held, TargetError> {
         let what = || format!("reading {}", self.id);
         let asked = self.waf.get_ip_set().scope(Scope::Regional).name(&self.name).id(&self.set_id);
-        let told = asked.send().await.map_err(|error| TargetError::refused(what(), &error))?;
+        let told = asked.send().await.map_err(|error| TargetError::unread(what(), &error))?;
         let (Some(set), Some(version)) = (told.ip_set, told.lock_token) else {
             return Err(TargetError::empty(what()));
         };

@@ -87,4 +87,8 @@ impl Target for AnyTarget {
             Self::Set(it) => it.write(held, networks).await,
         }
     }
+
+    fn is_missing(error: &TargetError) -> bool {
+        matches!(error, TargetError::Missing { .. })
+    }
 }

@@ -11,6 +11,10 @@ use callerwatch_response::document::DocumentError;
 /// Some reasons have a page of code at their end.
 const REASON_MAX_CHARS: usize = 300;
 
+/// How IAM, Organizations and WAF say that there is no such thing.
+const MISSING: [&str; 3] =
+    ["NoSuchEntity", "PolicyNotFoundException", "WAFNonexistentItemException"];
+
 /// What can go wrong with a target.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
@@ -20,6 +24,14 @@ pub enum TargetError {
         /// What was attempted on what.
         what: String,
         /// As AWS says it, or what kept it from being asked.
+        reason: String,
+    },
+    /// There is no such target.
+    #[error("{what}: {reason}")]
+    Missing {
+        /// What was attempted on what.
+        what: String,
+        /// As AWS says it.
         reason: String,
     },
     /// What is there is no policy, so that nothing can be written without losing it.
@@ -51,6 +63,18 @@ impl TargetError {
             None => causes(error),
         };
         Self::Refused { what: what.to_string(), reason: plain(&reason, REASON_MAX_CHARS) }
+    }
+
+    /// Of an answer of AWS to who reads a target, or of none.
+    pub(crate) fn unread<E, R>(what: impl Display, error: &SdkError<E, R>) -> Self
+    where
+        SdkError<E, R>: ProvideErrorMetadata + Error,
+    {
+        let is_missing = error.code().is_some_and(|code| MISSING.contains(&code));
+        match Self::refused(what, error) {
+            Self::Refused { what, reason } if is_missing => Self::Missing { what, reason },
+            other => other,
+        }
     }
 
     /// Of an answer that lacks what it always has.

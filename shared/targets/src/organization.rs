@@ -44,7 +44,7 @@ impl OrganizationPolicy {
     async fn content(&self) -> Result<String, TargetError> {
         let what = || format!("reading {}", self.id);
         let told = self.organizations.describe_policy().policy_id(&self.policy_id).send().await;
-        let told = told.map_err(|error| TargetError::refused(what(), &error))?;
+        let told = told.map_err(|error| TargetError::unread(what(), &error))?;
         told.policy.and_then(|it| it.content).ok_or_else(|| TargetError::empty(what()))
     }
 }

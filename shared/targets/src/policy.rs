@@ -170,7 +170,7 @@ impl Target for Policy {
     async fn read(&self) -> Result<Held, TargetError> {
         let what = || format!("reading {}", self.id);
         let told = self.iam.get_policy().policy_arn(&self.id.arn).send().await;
-        let told = told.map_err(|error| TargetError::refused(what(), &error))?;
+        let told = told.map_err(|error| TargetError::unread(what(), &error))?;
         let version = told.policy.and_then(|it| it.default_version_id);
         let version = version.ok_or_else(|| TargetError::empty(what()))?;
         let text = self.document(&version).await?;

@@ -71,7 +71,7 @@ impl Sessions {
 
     /// Revokes the sessions of a role that began before a time, or makes the access key of a user
     /// inactive. Of two times the later one stands, so a repeat should come with the same: when the
-    /// address was denied first, say. In dry-run it asks, and changes nothing.
+    /// address was denied for that alert, say. In dry-run it asks, and changes nothing.
     pub async fn end(&self, who: &Principal, before: Timestamp, mode: Mode) -> Ending {
         let ended = match Named::by(&who.uid) {
             Some(Named { kind: "role", name, .. }) => match self.judge(who, &self.allowed.roles) {

@@ -12,7 +12,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use callerwatch_detection::plain::plain;
 use callerwatch_detection::score::Severity;
 use callerwatch_detection::timestamp::Timestamp;
-use callerwatch_response::{By, Cause, Denial, Mode, Settings, State, TargetId, TargetKind};
+use callerwatch_response::{
+    By, Cause, Denial, LetGo, Mode, Removal, Settings, State, TargetId, TargetKind,
+};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
@@ -30,11 +32,33 @@ struct DenialText {
     causes: Vec<CauseText>,
     #[serde(default)]
     states: Vec<StateText>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    removed: Option<RemovalText>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    let_go: Vec<LetGoText>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RemovalText {
+    time: i64,
+    by: String,
+    why: String,
+    until: i64,
+    is_done: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LetGoText {
+    uid: String,
+    score: u8,
+    time: i64,
+    until: i64,
 }
 
 #[derive(Serialize, Deserialize)]
 struct CauseText {
     uid: String,
+    since: i64,
     /// By an alert, for its leading detection.
     #[serde(skip_serializing_if = "Option::is_none")]
     detection: Option<String>,
@@ -85,6 +109,7 @@ pub(super) fn of_denial(denial: &Denial) -> String {
         };
         CauseText {
             uid: uid.clone(),
+            since: cause.since.millis(),
             detection,
             person,
             title: plain(&cause.title, TEXT_MAX),
@@ -98,7 +123,20 @@ pub(super) fn of_denial(denial: &Denial) -> String {
         until: denial.until.millis(),
         causes: causes.collect(),
         states: denial.states.iter().map(of_state).collect(),
+        removed: denial.removed.as_ref().map(|it| RemovalText {
+            time: it.time.millis(),
+            by: plain(&it.by, TEXT_MAX),
+            why: plain(&it.why, TEXT_MAX),
+            until: it.until.millis(),
+            is_done: it.is_done,
+        }),
+        let_go: denial.let_go.iter().map(of_let_go).collect(),
     })
+}
+
+fn of_let_go((uid, it): (&String, &LetGo)) -> LetGoText {
+    let (uid, score) = (uid.clone(), it.score);
+    LetGoText { uid, score, time: it.time.millis(), until: it.until.millis() }
 }
 
 fn of_state((target, state): (&TargetId, &State)) -> StateText {
@@ -107,6 +145,7 @@ fn of_state((target, state): (&TargetId, &State)) -> StateText {
         State::Denied => ("denied", None),
         State::Foreign => ("foreign", None),
         State::NoRoom => ("no room", None),
+        State::Left => ("left", None),
         State::Failed(why) => ("failed", Some(plain(why, TEXT_MAX))),
     };
     StateText {
@@ -126,7 +165,8 @@ pub(super) fn denial(text: &str) -> Option<Denial> {
             (detection, None) => By::Alert(detection.unwrap_or_default()),
         };
         let severity = Severity::ALL.into_iter().find(|severity| severity.id() == it.severity)?;
-        Some((it.uid, Cause { by, title: it.title, score: it.score, severity }))
+        let since = Timestamp::from_millis(it.since)?;
+        Some((it.uid, Cause { since, by, title: it.title, score: it.score, severity }))
     };
     Some(Denial {
         network: read.network.parse().ok()?,
@@ -134,7 +174,23 @@ pub(super) fn denial(text: &str) -> Option<Denial> {
         since: Timestamp::from_millis(read.since)?,
         until: Timestamp::from_millis(read.until)?,
         states: read.states.into_iter().filter_map(state).collect::<BTreeMap<_, _>>(),
+        removed: match read.removed {
+            Some(it) => Some(removal(it)?),
+            None => None,
+        },
+        let_go: read.let_go.into_iter().filter_map(let_go).collect(),
     })
+}
+
+fn removal(read: RemovalText) -> Option<Removal> {
+    let RemovalText { time, by, why, until, is_done } = read;
+    let (time, until) = (Timestamp::from_millis(time)?, Timestamp::from_millis(until)?);
+    Some(Removal { time, by, why, until, is_done })
+}
+
+fn let_go(read: LetGoText) -> Option<(String, LetGo)> {
+    let (time, until) = (Timestamp::from_millis(read.time)?, Timestamp::from_millis(read.until)?);
+    Some((read.uid, LetGo { score: read.score, time, until }))
 }
 
 fn state(read: StateText) -> Option<(TargetId, State)> {
@@ -143,6 +199,7 @@ fn state(read: StateText) -> Option<(TargetId, State)> {
         "denied" => State::Denied,
         "foreign" => State::Foreign,
         "no room" => State::NoRoom,
+        "left" => State::Left,
         "failed" => State::Failed(read.why.unwrap_or_default()),
         _ => return None,
     };
@@ -236,6 +293,27 @@ pub(super) fn networks(value: Option<&AttributeValue>) -> BTreeSet<IpNet> {
     networks
 }
 
+/// Networks by the time at which they were taken out: few times, of many networks each.
+pub(super) fn of_taken_out(taken_out: &BTreeMap<IpNet, Timestamp>) -> AttributeValue {
+    let mut by_time: BTreeMap<i64, BTreeSet<IpNet>> = BTreeMap::new();
+    for (network, time) in taken_out {
+        by_time.entry(time.millis()).or_default().insert(*network);
+    }
+    let of_time =
+        |(time, networks): (i64, BTreeSet<IpNet>)| (time.to_string(), of_networks(&networks));
+    AttributeValue::M(by_time.into_iter().map(of_time).collect())
+}
+
+/// The same, read back.
+pub(super) fn taken_out(value: Option<&AttributeValue>) -> BTreeMap<IpNet, Timestamp> {
+    let by_time = value.and_then(|it| it.as_m().ok()).into_iter().flatten();
+    let of_time = |(time, some): (&String, &AttributeValue)| {
+        let time = Timestamp::from_millis(time.parse().ok()?)?;
+        Some(networks(Some(some)).into_iter().map(move |network| (network, time)))
+    };
+    by_time.filter_map(of_time).flatten().collect()
+}
+
 fn fill(octets: &mut [u8], bytes: &mut std::slice::Iter<'_, u8>, len: u8) {
     for octet in octets.iter_mut().take(usize::from(len.div_ceil(8))) {
         *octet = bytes.next().copied().unwrap_or_default();
@@ -248,127 +326,4 @@ fn json(value: &impl Serialize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use callerwatch_response::{Effect, ask};
-
-    use super::*;
-
-    fn at(secs: i64) -> Timestamp {
-        Timestamp::from_millis(1_772_443_500_000).unwrap().plus_secs(secs)
-    }
-
-    fn a_target(kind: TargetKind) -> TargetId {
-        TargetId { kind, arn: format!("arn:aws:x::111111111111:{}/a b", kind.as_str()) }
-    }
-
-    fn cause(score: u8, title: &str) -> Cause {
-        let by = By::Alert("password-spray".to_owned());
-        Cause { by, title: title.to_owned(), score, severity: Severity::of_score(score) }
-    }
-
-    fn a_denial() -> Denial {
-        let by_hand =
-            Cause { by: By::Person("arn:aws:iam::1:user/é".to_owned()), ..cause(100, "x") };
-        Denial {
-            network: "2001:db8:7::/64".parse().unwrap(),
-            causes: [("1".to_owned(), cause(61, "a \"title\"")), ("2".to_owned(), by_hand)].into(),
-            since: at(0),
-            until: at(3600),
-            states: [
-                (a_target(TargetKind::Policy), State::Denied),
-                (a_target(TargetKind::OrganizationPolicy), State::NoRoom),
-                (a_target(TargetKind::Ipv4Set), State::Foreign),
-                (a_target(TargetKind::Ipv6Set), State::Failed("it broke".to_owned())),
-            ]
-            .into(),
-        }
-    }
-
-    #[test]
-    fn a_denial_is_read_back_as_it_was() {
-        let it = a_denial();
-        assert_eq!(denial(&of_denial(&it)), Some(it));
-    }
-
-    #[test]
-    fn what_another_version_wrote_is_passed_over() {
-        let text = of_denial(&a_denial()).replace("\"no room\"", "\"elsewhere\"");
-        let read = denial(&text.replacen('{', "{\"new\":1,", 1)).unwrap();
-        assert_eq!(read.states.len(), 3);
-        for broken in ["", "{}", "[]", "{\"network\":\"203.0.113.7/33\"}"] {
-            assert_eq!(denial(broken), None, "{broken}");
-        }
-    }
-
-    #[test]
-    fn sizes_are_bounded_and_the_gravest_causes_stay() {
-        let mut it = Denial { causes: BTreeMap::new(), ..a_denial() };
-        let title = "\u{202e}\u{1}".repeat(10_000);
-        for n in 0..90 {
-            let asked =
-                ask(Some(&it), it.network, &format!("{n:032}"), cause(n, &title), at(1), at(7200));
-            let Effect::Extended(extended) = asked else { panic!("{asked:?}") };
-            it = extended;
-        }
-        it = it.ended(at(2), "somebody", &title);
-        it.states.insert(a_target(TargetKind::Policy), State::Failed(title));
-        let text = of_denial(&it);
-        assert!(text.len() < 200_000, "{}", text.len());
-        let read = denial(&text).unwrap();
-        assert!(read.removed().is_some());
-        let scores: Vec<u8> = read.causes.values().map(|it| it.score).collect();
-        assert_eq!(scores, (70..90).chain([0]).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn settings_are_read_back_as_they_were() {
-        let it = Settings {
-            mode: Mode::Enforce,
-            targets: vec![a_target(TargetKind::Policy), a_target(TargetKind::Ipv6Set)],
-            attached_to: vec!["arn:aws:iam::111111111111:group/people".to_owned()],
-            break_glass: vec!["arn:aws:iam::*:role/break-glass".to_owned()],
-            account: "111111111111".to_owned(),
-            state_bucket: "state".to_owned(),
-            topic_arn: "arn:aws:sns:eu-west-1:111111111111:alerts".to_owned(),
-            revoked_roles: vec!["arn:aws:iam::111111111111:role/deployer".to_owned()],
-        };
-        assert_eq!(settings(&of_settings(&it)), Some(it.clone()));
-        assert_eq!(settings("{}"), None);
-        // Whatever is not known to be enforced is not.
-        let read = settings(&of_settings(&it).replace("enforce", "later")).unwrap();
-        assert_eq!(read.mode, Mode::DryRun);
-    }
-
-    #[cfg(feature = "operator")]
-    #[test]
-    fn targets_are_read_back_as_they_are_written() {
-        let it = a_target(TargetKind::OrganizationPolicy);
-        assert_eq!(target(&it.to_string()), Some(it));
-        assert_eq!(target("firewall arn:aws:x"), None);
-    }
-
-    #[test]
-    fn networks_are_read_back_and_fit() {
-        let texts = [
-            "0.0.0.0/0",
-            "10.0.0.0/9",
-            "203.0.113.0/24",
-            "203.0.113.7/32",
-            "::/0",
-            "2001:db8::/33",
-            "2001:db8:7::/64",
-            "2001:db8::1/128",
-        ];
-        let some: BTreeSet<IpNet> = texts.iter().map(|it| it.parse().unwrap()).collect();
-        assert_eq!(networks(Some(&of_networks(&some))), some);
-        assert_eq!(networks(Some(&of_networks(&BTreeSet::new()))), BTreeSet::new());
-        assert_eq!(networks(None), BTreeSet::new());
-        // Damaged, it is less, and nothing else.
-        let damaged = AttributeValue::B(Blob::new([200_u8, 1, 40, 1, 32, 203, 0]));
-        assert!(networks(Some(&damaged)).len() <= 2);
-        let many: BTreeSet<IpNet> =
-            (0..20_000_u128).map(|n| Ipv6Net::new((n << 64).into(), 64).unwrap().into()).collect();
-        let AttributeValue::B(bytes) = of_networks(&many) else { panic!("bytes") };
-        assert!(bytes.as_ref().len() <= 180_000);
-    }
-}
+mod tests;

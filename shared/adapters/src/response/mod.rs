@@ -22,6 +22,10 @@ use ipnet::IpNet;
 use self::trail::Trail;
 use crate::clock;
 
+/// How many denials are written at once: a transaction takes 100 items of 4 MB together.
+const CHUNK_MAX: usize = 50;
+const CHUNK_MAX_BYTES: usize = 3_000_000;
+
 type Item = HashMap<String, AttributeValue>;
 
 /// The partition of denials.
@@ -104,6 +108,40 @@ impl DynamoStore {
         self.put("saying the settings", RESPONSE, SETTINGS, attributes).await
     }
 
+    /// Makes the claim last until then, which is ours still.
+    ///
+    /// # Errors
+    ///
+    /// When the table fails, or the claim is lost.
+    #[cfg(feature = "operator")]
+    pub async fn renew(&self, until: Timestamp) -> Result<(), StoreError> {
+        let attempt = "renewing the claim to what is denied";
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", text(RESPONSE))
+            .key("sk", text(LEASE))
+            .update_expression("SET lease_until = :until")
+            // One that ended, and that nobody else had since, may go on.
+            .condition_expression("holder = :holder")
+            .expression_attribute_values(":holder", text(&self.holder()))
+            .expression_attribute_values(":until", number(until))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(()),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Err(StoreError::Lost { attempt, table: self.table.clone() })
+            }
+            Err(error) => Err(self.error(attempt, error)),
+        }
+    }
+
     /// The targets into which anything was put, those that the deployment names no more too.
     ///
     /// # Errors
@@ -149,20 +187,34 @@ impl DynamoStore {
         sk: &str,
         attributes: [(&str, AttributeValue); N],
     ) -> Result<(), StoreError> {
+        let put = self.item(attempt, pk, sk, attributes)?;
+        self.write(attempt, vec![put]).await
+    }
+
+    fn item<const N: usize>(
+        &self,
+        attempt: &'static str,
+        pk: &str,
+        sk: &str,
+        attributes: [(&str, AttributeValue); N],
+    ) -> Result<TransactWriteItem, StoreError> {
         let mut put = Put::builder().table_name(&self.table);
         for (name, value) in [("pk", text(pk)), ("sk", text(sk))].into_iter().chain(attributes) {
             put = put.item(name, value);
         }
         let put = put.build().map_err(|error| self.error(attempt, error))?;
-        self.write(attempt, TransactWriteItem::builder().put(put).build()).await
+        Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    /// One write, made where the claim is ours still and nowhere else.
+    /// Writes, made all at once where the claim is ours still, and nowhere else.
     async fn write(
         &self,
         attempt: &'static str,
-        write: TransactWriteItem,
+        writes: Vec<TransactWriteItem>,
     ) -> Result<(), StoreError> {
+        if writes.is_empty() {
+            return Ok(());
+        }
         let check = ConditionCheck::builder()
             .table_name(&self.table)
             .key("pk", text(RESPONSE))
@@ -173,8 +225,8 @@ impl DynamoStore {
             .build()
             .map_err(|error| self.error(attempt, error))?;
         let check = TransactWriteItem::builder().condition_check(check).build();
-        let items = vec![check, write];
-        let sent = self.client.transact_write_items().set_transact_items(Some(items)).send().await;
+        let items = Some(std::iter::once(check).chain(writes).collect());
+        let sent = self.client.transact_write_items().set_transact_items(items).send().await;
         let Err(error) = sent else { return Ok(()) };
         if let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) =
             error.as_service_error()
@@ -300,31 +352,56 @@ impl Store for DynamoStore {
         Ok(denials)
     }
 
-    async fn keep(&self, denial: &Denial) -> Result<(), StoreError> {
-        let network = denial.network.to_string();
-        let attributes = [("denial", text(&item::of_denial(denial)))];
-        self.put("keeping a denial", DENIALS, &network, attributes).await
+    async fn keep_all(&self, denials: &[Denial]) -> Result<(), StoreError> {
+        let attempt = "keeping denials";
+        let (mut chunk, mut bytes) = (Vec::new(), 0);
+        for denial in denials {
+            let denied = item::of_denial(denial);
+            bytes += denied.len();
+            if bytes > CHUNK_MAX_BYTES || chunk.len() == CHUNK_MAX {
+                self.write(attempt, std::mem::take(&mut chunk)).await?;
+                bytes = denied.len();
+            }
+            let attributes = [("denial", text(&denied))];
+            let put = self.item(attempt, DENIALS, &denial.network.to_string(), attributes)?;
+            chunk.push(put);
+        }
+        self.write(attempt, chunk).await
     }
 
-    async fn forget(&self, network: &IpNet) -> Result<(), StoreError> {
-        let attempt = "forgetting a denial";
-        let delete = Delete::builder().table_name(&self.table);
-        let delete = delete.key("pk", text(DENIALS)).key("sk", text(&network.to_string()));
-        let delete = delete.build().map_err(|error| self.error(attempt, error))?;
-        self.write(attempt, TransactWriteItem::builder().delete(delete).build()).await
+    async fn forget_all(&self, networks: &[IpNet]) -> Result<(), StoreError> {
+        let attempt = "forgetting denials";
+        for networks in networks.chunks(CHUNK_MAX) {
+            let delete = |network: &IpNet| {
+                let delete = Delete::builder().table_name(&self.table);
+                let delete = delete.key("pk", text(DENIALS)).key("sk", text(&network.to_string()));
+                let delete = delete.build().map_err(|error| self.error(attempt, error))?;
+                Ok(TransactWriteItem::builder().delete(delete).build())
+            };
+            let chunk: Result<_, _> = networks.iter().map(delete).collect();
+            self.write(attempt, chunk?).await?;
+        }
+        Ok(())
     }
 
     async fn placed(&self, target: &TargetId) -> Result<Placed, StoreError> {
         let attempt = "reading what was put into a target";
         let item = self.read(attempt, &of_target(target)).await?.unwrap_or_default();
         let networks = |name| item::networks(item.get(name));
-        Ok(Placed { ours: networks("ours"), foreign: networks("foreign") })
+        Ok(Placed {
+            ours: networks("ours"),
+            foreign: networks("foreign"),
+            taken_out: item::taken_out(item.get("taken_out")),
+        })
     }
 
     async fn place(&self, target: &TargetId, placed: &Placed) -> Result<(), StoreError> {
-        let Placed { ours, foreign } = placed;
-        let attributes =
-            [("ours", item::of_networks(ours)), ("foreign", item::of_networks(foreign))];
+        let Placed { ours, foreign, taken_out } = placed;
+        let attributes = [
+            ("ours", item::of_networks(ours)),
+            ("foreign", item::of_networks(foreign)),
+            ("taken_out", item::of_taken_out(taken_out)),
+        ];
         let attempt = "saying what is put into a target";
         self.put(attempt, RESPONSE, &of_target(target), attributes).await
     }

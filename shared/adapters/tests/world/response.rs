@@ -1,6 +1,6 @@
 //! Denials in the table and the audit trail in the bucket, as several holders meet them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use callerwatch_adapters::clock;
@@ -32,13 +32,15 @@ fn policy() -> TargetId {
 fn denial(address: &str, now: Timestamp) -> Denial {
     let by = By::Alert("password-spray".to_owned());
     let title = "7 failed sign-ins".to_owned();
-    let cause = Cause { by, title, score: 61, severity: Severity::High };
+    let cause = Cause { since: now, by, title, score: 61, severity: Severity::High };
     Denial {
         network: network(address),
         causes: [("alert-1".to_owned(), cause)].into(),
         since: now,
         until: now.plus_secs(3600),
         states: [(policy(), State::Pending)].into(),
+        removed: None,
+        let_go: BTreeMap::new(),
     }
 }
 
@@ -68,16 +70,21 @@ async fn one_at_a_time_changes_what_is_denied() {
     assert_eq!(one.claim("one", now, until).await.expect("an answer"), Claim::Granted);
     other.release("other").await.expect("not its own");
     one.keep(&it).await.expect("kept");
+    one.renew(until.plus_secs(60)).await.expect("renewed");
+    assert!(matches!(other.renew(until).await, Err(StoreError::Lost { .. })));
+    let later = until.plus_secs(59);
+    assert_eq!(other.claim("other", later, later).await.expect("an answer"), Claim::Held);
     one.release("one").await.expect("released");
     one.release("one").await.expect("again");
+    assert!(matches!(one.renew(until).await, Err(StoreError::Lost { .. })), "given back");
     assert_eq!(other.claim("other", now, until).await.expect("an answer"), Claim::Granted);
 
     // One who is stopped for longer than the lease lasts changes nothing any more.
     let past = now.plus_secs(-120);
     assert_eq!(other.claim("other", past, past.plus_secs(60)).await.expect("mine"), Claim::Granted);
-    let placed = Placed { ours: [it.network].into(), foreign: BTreeSet::new() };
+    let placed = Placed { ours: [it.network].into(), ..Placed::default() };
     for lost in [
-        other.forget(&it.network).await,
+        other.forget_all(&[it.network]).await,
         other.place(&policy(), &placed).await,
         other.keep(&it).await,
     ] {
@@ -109,26 +116,28 @@ async fn denials_are_kept_and_forgotten_however_many_they_are() {
     assert_eq!(store.denials().await.expect("denials"), []);
     // More than a page of a query holds.
     let mut wanted = Vec::new();
-    for n in 0..60 {
+    let mut all = Vec::new();
+    for n in 0..120 {
         let mut it = denial(&format!("198.51.100.{n}/32"), now);
         let cause = it.causes.pop_first().expect("a cause").1;
         let cause = Cause { title: "\u{202e}".repeat(500), ..cause };
         it.causes = (0..20).map(|n| (format!("{n:032}"), cause.clone())).collect();
-        store.keep(&it).await.expect("kept");
         wanted.push(it.network);
+        all.push(it);
     }
+    store.keep_all(&all).await.expect("kept");
     let read: Vec<IpNet> =
         store.denials().await.expect("denials").iter().map(|it| it.network).collect();
     assert_eq!(BTreeSet::from_iter(&read), BTreeSet::from_iter(&wanted));
-    assert_eq!(read.len(), 60);
+    assert_eq!(read.len(), 120);
 
     let mut longer = denial("198.51.100.7/32", now);
     longer.until = now.plus_secs(7200);
     store.keep(&longer).await.expect("kept");
-    store.forget(&network("198.51.100.8/32")).await.expect("forgotten");
-    store.forget(&network("198.51.100.8/32")).await.expect("again");
+    store.forget_all(&[network("198.51.100.8/32")]).await.expect("forgotten");
+    store.forget_all(&[network("198.51.100.8/32")]).await.expect("again");
     let read = store.denials().await.expect("denials");
-    assert_eq!(read.len(), 59);
+    assert_eq!(read.len(), 119);
     assert!(read.contains(&longer));
 
     // What cannot be read is passed over, and keeps nobody from the rest.
@@ -136,7 +145,13 @@ async fn denials_are_kept_and_forgotten_however_many_they_are() {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let put = put.item("pk", text("denials")).item("sk", text("?")).item("denial", text("?"));
     put.send().await.expect("put");
-    assert_eq!(store.denials().await.expect("denials").len(), 59);
+    assert_eq!(store.denials().await.expect("denials").len(), 119);
+    store.forget_all(&wanted).await.expect("forgotten");
+    assert_eq!(store.denials().await.expect("denials"), []);
+    // Who lost the claim writes none of many.
+    store.release("one").await.expect("released");
+    assert!(matches!(store.keep_all(&all).await, Err(StoreError::Lost { .. })));
+    assert_eq!(store.denials().await.expect("denials"), []);
 }
 
 #[tokio::test]
@@ -150,6 +165,7 @@ async fn settings_and_what_was_put_are_remembered() {
     let placed = Placed {
         ours: [network("203.0.113.7/32"), network("2001:db8:7::/64")].into(),
         foreign: [network("192.0.2.0/25")].into(),
+        taken_out: [(network("203.0.113.8/32"), now)].into(),
     };
     store.place(&policy(), &placed).await.expect("placed");
     assert_eq!(store.placed(&policy()).await.expect("an answer"), placed);

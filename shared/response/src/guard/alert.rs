@@ -4,6 +4,7 @@ use callerwatch_detection::plain::plain;
 use ipnet::IpNet;
 
 use super::{Asked, Candidate, Facts, Guard, Verdict};
+use crate::denial::Denial;
 
 const HOUR_SECS: i64 = 3600;
 /// Of a reason that a person gave, so much is shown.
@@ -40,7 +41,8 @@ pub(super) fn judge_load(network: IpNet, facts: &Facts<'_>, verdict: &mut Verdic
     let of_network = facts.denials.iter().filter(|denial| denial.network == network);
     let is_extension = of_network.into_iter().any(|denial| !denial.is_over(facts.now));
     let since = facts.now.plus_secs(-HOUR_SECS);
-    let new = facts.denials.iter().filter(|denial| denial.since > since).count();
+    let is_new = |denial: &&Denial| denial.since > since && !denial.is_let_go();
+    let new = facts.denials.iter().filter(is_new).count();
     let most = facts.rules.new_an_hour;
     if !is_extension && new >= usize::try_from(most).unwrap_or(usize::MAX) {
         let reason =

@@ -49,7 +49,9 @@ pub struct AlertFacts {
     pub severity: Severity,
     /// The AWS accounts that its calls went to.
     pub accounts: BTreeSet<String>,
-    /// The last of its calls.
+    /// The first of its calls.
+    pub first: Timestamp,
+    /// The last of them.
     pub last: Timestamp,
     /// Why a person closed or suppressed it, where one did.
     pub decided: Option<String>,
@@ -100,7 +102,7 @@ pub struct Facts<'a> {
     pub names: &'a BTreeMap<u64, String>,
     /// The days on which ordinary successes of AWS accounts were seen, by account.
     pub histories: &'a BTreeMap<String, BTreeSet<Day>>,
-    /// Everything that is denied, those that ended too.
+    /// Everything that is denied, those that ended too, and those that were let go.
     pub denials: &'a [Denial],
     /// Whence those call who must not deny themselves: the command, and whatever else is known.
     pub callers: &'a [IpAddr],

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use callerwatch_detection::activity::Cloud;
 use callerwatch_detection::intelligence::Category;
 use callerwatch_detection::plain::plain;
 use callerwatch_detection::source::LedgerKey;
 use ipnet::IpNet;
 
 use super::address::{count, keys_within};
-use super::{Facts, Guard, Verdict};
+use super::{Asked, Candidate, Facts, Guard, Verdict};
 
 /// Of names that others chose, so much is shown.
 const NAME_MAX: usize = 64;
@@ -17,12 +18,28 @@ const NAME_MAX: usize = 64;
 pub(super) fn judge(network: IpNet, facts: &Facts<'_>, verdict: &mut Verdict) {
     trusted(network, facts, verdict);
     listed(network, facts, verdict);
+}
+
+pub(super) fn judge_callers(network: IpNet, facts: &Facts<'_>, verdict: &mut Verdict) {
     for caller in facts.callers {
         let own = LedgerKey::of_public(caller.to_canonical());
         if overlaps(network, caller.to_canonical(), &own) {
             verdict.refuse(Guard::Caller, format!("{caller} is where you call from yourself"));
             break;
         }
+    }
+}
+
+/// That no list names an address as AWS's says something only where there is one. A person may look
+/// it up elsewhere.
+pub(super) fn judge_lists(candidate: &Candidate, facts: &Facts<'_>, verdict: &mut Verdict) {
+    if facts.intelligence.has_ranges_of(Cloud::Aws) {
+        return;
+    }
+    let text = "no list of AWS's own addresses is loaded: nobody knows whether it is one";
+    match candidate.asked {
+        Asked::Alert(_) => verdict.refuse(Guard::Listed, text),
+        Asked::Person { .. } => verdict.notes.push(text.to_owned()),
     }
 }
 
@@ -72,8 +89,5 @@ fn listed(network: IpNet, facts: &Facts<'_>, verdict: &mut Verdict) {
                 verdict.refuse(Guard::Listed, reason);
             }
         }
-    }
-    if !facts.intelligence.lists().iter().any(|list| list.category == Category::Cloud) {
-        verdict.notes.push("no list of addresses of clouds is loaded".to_owned());
     }
 }

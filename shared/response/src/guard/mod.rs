@@ -31,7 +31,8 @@ pub enum Guard {
     Width,
     /// It overlaps a trusted network of the policy.
     Trusted,
-    /// It overlaps what a list calls the user's own, trusted, or a cloud's.
+    /// It overlaps what a list calls the user's own, trusted, or a cloud's; or no list says what is
+    /// AWS's.
     Listed,
     /// Who asks, calls from there.
     Caller,
@@ -110,6 +111,8 @@ pub fn judge(candidate: &Candidate, facts: &Facts<'_>) -> Verdict {
             verdict.network = Some(network);
             address::judge(network, &mut verdict);
             ground::judge(network, facts, &mut verdict);
+            ground::judge_callers(network, facts, &mut verdict);
+            ground::judge_lists(candidate, facts, &mut verdict);
             break_glass::judge(facts, &mut verdict);
             people::judge(network, candidate, facts, &mut verdict);
             alert::judge_load(network, facts, &mut verdict);
@@ -123,6 +126,14 @@ pub fn judge(candidate: &Candidate, facts: &Facts<'_>) -> Verdict {
         let all = std::mem::take(&mut verdict.refusals);
         (verdict.overridden, verdict.refusals) = all.into_iter().partition(is_named);
     }
+    verdict
+}
+
+/// Asks of what is denied already whose ground it lies on: it may be somebody's by now.
+pub(crate) fn judge_ground(network: IpNet, facts: &Facts<'_>) -> Verdict {
+    let mut verdict = Verdict { network: Some(network), ..Verdict::default() };
+    address::judge(network, &mut verdict);
+    ground::judge(network, facts, &mut verdict);
     verdict
 }
 

@@ -1,6 +1,7 @@
 //! The guards, a row a case: each refused or allowed, for the reason that is printed.
 
 mod ground;
+mod intruders;
 mod people;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,9 @@ use crate::denial::{By, Cause, Denial};
 use crate::target::{TargetId, TargetKind};
 
 const ACCOUNT: &str = "111111111111";
+/// As AWS publishes its own.
+const AWS: &str = r#"{"syncToken":"1","createDate":"2026-03-02-08-00-00","prefixes":[
+    {"ip_prefix":"203.0.113.128/27","region":"eu-west-1","service":"AMAZON"}]}"#;
 
 /// 2026-03-10, half past nine.
 fn now() -> Timestamp {
@@ -39,6 +43,10 @@ struct World {
     callers: Vec<IpAddr>,
     break_glass: Vec<String>,
     room: Vec<(TargetId, bool)>,
+    /// Whether what AWS publishes is loaded.
+    has_ranges: bool,
+    /// What the list says of the attacker's address that names it.
+    accused: Category,
 }
 
 impl World {
@@ -53,6 +61,7 @@ impl World {
                 detections: vec!["password-spray".to_owned()],
                 severity: Severity::High,
                 accounts: BTreeSet::from([ACCOUNT.to_owned()]),
+                first: now().plus_secs(-5400),
                 last: now().plus_secs(-600),
                 decided: None,
             }),
@@ -78,6 +87,8 @@ impl World {
             callers: vec!["203.0.113.200".parse().unwrap(), "2001:db8:5:5::1".parse().unwrap()],
             break_glass: vec!["break-*".to_owned()],
             room: Vec::new(),
+            has_ranges: true,
+            accused: Category::Malicious,
         }
     }
 
@@ -135,6 +146,7 @@ impl World {
 
     fn denied(&mut self, count: u8, minutes_ago: i64) {
         let cause = Cause {
+            since: now().plus_secs(-minutes_ago * 60),
             by: By::Alert("password-spray".to_owned()),
             title: String::new(),
             score: 60,
@@ -147,17 +159,28 @@ impl World {
                 since: now().plus_secs(-minutes_ago * 60),
                 until: now().plus_secs(86_400),
                 states: BTreeMap::new(),
+                removed: None,
+                let_go: BTreeMap::new(),
             });
         }
     }
 
+    /// That the address itself was denied so many minutes ago, and for how long.
+    fn denied_itself(&mut self, minutes_ago: i64, minutes: i64) {
+        self.denied(1, minutes_ago);
+        let Some(denial) = self.denials.last_mut() else { panic!("one was denied") };
+        denial.network = "203.0.113.7/32".parse().unwrap();
+        denial.until = denial.since.plus_secs(minutes * 60);
+    }
+
     fn judge(&self) -> Verdict {
         let list = |category, text: &str| (category, text.as_bytes().to_vec());
+        let aws = if self.has_ranges { AWS } else { "203.0.113.128/27\n" };
         let lists = [
             ("elastic", list(Category::Own, "198.51.100.200\n2001:db8:cccc:1::/64\n")),
-            ("aws", list(Category::Cloud, "203.0.113.128/27\n")),
+            ("aws", list(Category::Cloud, aws)),
             ("partner", list(Category::Trusted, "2001:db8:bbbb:7::9\n203.0.113.64/32\n")),
-            ("bad", list(Category::Malicious, "198.51.100.0/24\n203.0.113.7\n")),
+            ("bad", list(self.accused, "198.51.100.0/24\n203.0.113.7\n")),
         ];
         let mut builder = Intelligence::builder();
         for (name, (category, text)) in lists {
@@ -238,7 +261,8 @@ fn said(verdict: &Verdict) -> String {
 #[test]
 fn every_case_is_refused_or_allowed_for_its_reason() {
     let mut count = 0;
-    for (name, change, expected) in ground::CASES.iter().chain(people::CASES) {
+    let all = ground::CASES.iter().chain(people::CASES).chain(intruders::CASES);
+    for (name, change, expected) in all {
         let mut world = World::new();
         change(&mut world);
         let verdict = world.judge();
@@ -264,6 +288,17 @@ fn notes_speak_neither_for_nor_against() {
             "policy arn:aws:test::111111111111:x has no room for it: it denies others of a higher score",
         ]
     );
+}
+
+#[test]
+fn a_person_is_told_that_ranges_are_not_known() {
+    let mut world = World::new();
+    world.has_ranges = false;
+    world.person("203.0.113.7", &[]);
+    let verdict = world.judge();
+    assert_eq!(said(&verdict), "denies 203.0.113.7/32");
+    let note = "no list of AWS's own addresses is loaded: nobody knows whether it is one";
+    assert_eq!(verdict.notes, [note]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Runs over a target and a store in memory.
 
+use callerwatch_detection::intelligence::Category;
 use callerwatch_detection::score::Severity;
 use callerwatch_detection::source::LedgerKey;
 use pollster::block_on;
@@ -23,12 +24,20 @@ fn case(uid: &str, address: &str) -> Case {
         detections: vec!["password-spray".to_owned()],
         severity: Severity::High,
         accounts: [ACCOUNT.to_owned()].into(),
+        first: at(-1),
         last: at(-1),
         decided: None,
     };
     let histories = [(ACCOUNT.to_owned(), days)].into();
     let known = Known { is_whole: true, histories, ..Known::default() };
     Case { alert, title: format!("a spray from {address}"), score: 61, known }
+}
+
+/// What AWS publishes, of which nothing is in these tests.
+fn intelligence() -> Intelligence {
+    let aws = br#"{"syncToken":"1","createDate":"2026-03-02-08-00-00","prefixes":[
+        {"ip_prefix":"192.0.2.128/25","region":"eu-west-1","service":"AMAZON"}]}"#;
+    Intelligence::builder().list("aws", Category::Cloud, aws).unwrap().build()
 }
 
 fn set() -> MemoryTarget {
@@ -45,7 +54,7 @@ fn run(
     now: Timestamp,
 ) -> Responded {
     let policy = Policy::parse(policy).unwrap();
-    let intelligence = Intelligence::default();
+    let intelligence = intelligence();
     let grounds = Grounds::new(&policy, &intelligence, ACCOUNT, &[], now);
     block_on(respond(cases, &grounds, std::slice::from_ref(set), store, mode)).unwrap()
 }
@@ -152,7 +161,7 @@ fn one_who_dies_anywhere_leaves_the_rest_to_the_next() {
             let (set, store) = (set(), MemoryStore::default());
             store.set_fuse(Fuse::after(calls, is_done));
             let policy = Policy::default();
-            let intelligence = Intelligence::default();
+            let intelligence = intelligence();
             let grounds = Grounds::new(&policy, &intelligence, ACCOUNT, &[], at(0));
             let cases = [case("1", "203.0.113.7")];
             let targets = std::slice::from_ref(&set);
@@ -164,4 +173,90 @@ fn one_who_dies_anywhere_leaves_the_rest_to_the_next() {
             assert!(set.networks().is_empty(), "{calls} {is_done}");
         }
     }
+}
+
+#[test]
+fn what_somebody_let_go_is_not_denied_for_the_same_alert() {
+    let (set, store) = (set(), MemoryStore::default());
+    let enforce = |case: Case, hours| run("", &[case], &set, &store, Mode::Enforce, at(hours));
+    enforce(case("1", "203.0.113.7"), 0);
+    let denials = block_on(store.denials()).unwrap();
+    let (by, why) = ("alice".to_owned(), "it was our scanner".to_owned());
+    let removal = Removal { time: at(1), by, why, until: at(25), is_done: false };
+    let sets = std::slice::from_ref(&set);
+    block_on(crate::rollback(sets, &store, &denials, &removal, async || Ok(()))).unwrap();
+    let network: IpNet = "203.0.113.7/32".parse().unwrap();
+    // The same message again, and one whose score rose for what happened before.
+    let mut worse = case("1", "203.0.113.7");
+    worse.score = 90;
+    for case in [case("1", "203.0.113.7"), worse.clone()] {
+        let ran = enforce(case, 2);
+        assert_eq!(
+            (ran.outcomes.as_slice(), ran.changes.len()),
+            (&[Outcome::Over(network)][..], 0)
+        );
+        assert_eq!((ran.unsettled().count(), ran.converged.denials.len()), (0, 0));
+        assert_eq!(ran.denied_since(&network, "1", at(2)), None);
+        assert!(set.networks().is_empty());
+    }
+    // What happened since is another matter.
+    worse.alert.last = at(2);
+    let ran = enforce(worse, 3);
+    assert_eq!(ran.outcomes, [Outcome::Denied(network)]);
+    assert_eq!(ran.denied_since(&network, "1", at(3)), Some(at(3)));
+}
+
+#[test]
+fn what_was_let_go_does_not_count_to_the_hour() {
+    let (set, store) = (set(), MemoryStore::default());
+    let policy = "[response]\nnew_an_hour = 1\n";
+    run(policy, &[case("1", "203.0.113.7")], &set, &store, Mode::Enforce, at(0));
+    let denials = block_on(store.denials()).unwrap();
+    let (by, why) = ("alice".to_owned(), "rolled back".to_owned());
+    let removal = Removal { time: at(0), by, why, until: at(24), is_done: false };
+    let sets = std::slice::from_ref(&set);
+    block_on(crate::rollback(sets, &store, &denials, &removal, async || Ok(()))).unwrap();
+    let ran = run(policy, &[case("2", "203.0.113.8")], &set, &store, Mode::Enforce, at(0));
+    assert!(matches!(ran.outcomes[0], Outcome::Denied(_)), "{ran:?}");
+}
+
+#[test]
+fn each_alert_has_the_time_at_which_it_was_denied_for() {
+    let (set, store) = (set(), MemoryStore::default());
+    let network: IpNet = "203.0.113.7/32".parse().unwrap();
+    let enforce = |uid, hours| {
+        let case = case(uid, "203.0.113.7");
+        let ran = run("", &[case], &set, &store, Mode::Enforce, at(hours));
+        (ran.outcomes[0].clone(), ran.denied_since(&network, uid, at(hours)))
+    };
+    assert_eq!(enforce("1", 0), (Outcome::Denied(network), Some(at(0))));
+    assert_eq!(enforce("2", 7), (Outcome::Extended(network), Some(at(7))));
+    // Again it is the same, so that a repeat changes nothing.
+    assert_eq!(enforce("2", 9), (Outcome::Known(network), Some(at(7))));
+    assert_eq!(enforce("1", 9), (Outcome::Known(network), Some(at(0))));
+}
+
+#[test]
+fn what_lies_on_ground_that_is_never_denied_by_now_is_let_go() {
+    let (set, store) = (set(), MemoryStore::default());
+    let cases = [case("1", "203.0.113.7"), case("2", "198.51.100.7")];
+    run("", &cases, &set, &store, Mode::Enforce, at(0));
+    assert_eq!(set.networks().len(), 2);
+    let policy = "[[trusted_networks]]\nname = \"office\"\nnetworks = [\"203.0.113.0/24\"]\n";
+    // Where it is not known what is trusted, nothing is judged.
+    let sets = std::slice::from_ref(&set);
+    let ran = block_on(look_after(sets, &store, Mode::Enforce, at(1))).unwrap();
+    assert_eq!((ran.changes.len(), set.networks().len()), (0, 2));
+    let dry = run(policy, &[], &set, &store, Mode::DryRun, at(1));
+    assert_eq!((dry.changes.len(), set.networks().len()), (0, 2));
+    let ran = run(policy, &[], &set, &store, Mode::Enforce, at(1));
+    assert_eq!(words(&ran.changes), ["removed", "removed"]);
+    let why = "203.0.113.7/32 lies in 203.0.113.0/24 of the trusted network office";
+    assert_eq!(ran.changes[1].why, why);
+    assert_eq!(set.networks(), ["198.51.100.7/32".parse().unwrap()].into());
+    assert_eq!(ran.converged.denials.len(), 1);
+    // It is not repaired, and not denied again for the same alert.
+    let ran = run(policy, &cases[..1], &set, &store, Mode::Enforce, at(2));
+    assert!(matches!(ran.outcomes[0], Outcome::Over(_)), "{ran:?}");
+    assert_eq!((ran.changes.len(), set.networks().len()), (0, 1));
 }
