@@ -3,13 +3,15 @@
 //! Whoever can fail sign-ins through somebody's gateway could have it denied, if failures spoke against
 //! the people behind it; and whoever guesses a password would be safe, if every success spoke for an
 //! address. So a principal protects an address where it succeeded lately, unless the alert itself says
-//! that it got in after failing *there*, and nothing shows it there before. Few can be taken for
-//! guessed at once: where it would be many, the address is a gateway.
+//! that it got in after failing *there*, or that lists accuse the address, and nothing shows it there
+//! before. Few can be taken for intruders at once: where it would be many, the address is a gateway.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use callerwatch_detection::activity::Cloud;
 use callerwatch_detection::detections::DETECTIONS;
 use callerwatch_detection::evidence::{Entry, Kind, keep_distinct};
+use callerwatch_detection::intelligence::Category;
 use callerwatch_detection::ledger::SourceLedger;
 use callerwatch_detection::plain::plain;
 use callerwatch_detection::policy::Policy;
@@ -17,13 +19,15 @@ use callerwatch_detection::timestamp::{Day, Timestamp};
 use callerwatch_detection::worker;
 use ipnet::IpNet;
 
-use super::{AlertFacts, Asked, Candidate, Facts, Guard, Refusal, Verdict};
+use super::{AlertFacts, Asked, Candidate, Facts, Guard, Refusal, Verdict, network_of_key};
 
 /// What counts as lately.
 const LATELY_SECS: i64 = 7 * DAY_SECS;
 const DAY_SECS: i64 = 24 * 3600;
-/// More principals than these were not all guessed from one address.
-const GUESSED_MAX: usize = 3;
+/// More principals than these were not all taken over from one address.
+const INTRUDERS_MAX: usize = 3;
+/// So long IAM takes at most to let go what is denied no more.
+const STILL_SECS: i64 = 15 * 60;
 /// Names that are shown; the others are counted.
 const NAMES_MAX: usize = 10;
 pub(super) const NAME_MAX: usize = 128;
@@ -50,14 +54,16 @@ pub(super) fn judge(
 ) {
     let mut workers = workers(facts.ledgers, facts.policy, facts.now);
     if let Asked::Alert(alert) = &candidate.asked {
-        let mut guessed = guessed(alert, facts);
-        guessed.retain(|principal| workers.contains(principal));
-        if guessed.len() <= GUESSED_MAX {
-            workers.retain(|principal| !guessed.contains(principal));
-            let names: BTreeSet<String> = guessed.iter().map(|it| name(*it, facts)).collect();
+        let mut intruders = intruders(alert, facts);
+        intruders.retain(|principal| workers.contains(principal));
+        if intruders.len() <= INTRUDERS_MAX {
+            workers.retain(|principal| !intruders.contains(principal));
+            let names: BTreeSet<String> = intruders.iter().map(|it| name(*it, facts)).collect();
             if !names.is_empty() {
-                let text =
-                    format!("{} got in after failing there, and protects nothing", list(&names));
+                let text = format!(
+                    "{} was never there before what the alert tells of, and protects nothing",
+                    list(&names)
+                );
                 verdict.notes.push(text);
             }
         }
@@ -106,9 +112,9 @@ fn history(candidate: &Candidate, facts: &Facts<'_>, verdict: &mut Verdict) {
     }
 }
 
-/// Principals that the alert says to have got in after failing there, and that nothing shows there
-/// before.
-fn guessed(alert: &AlertFacts, facts: &Facts<'_>) -> BTreeSet<u64> {
+/// Principals that the alert says to have got in after failing there, or to have come to an address
+/// that lists accuse, and that nothing shows there before.
+fn intruders(alert: &AlertFacts, facts: &Facts<'_>) -> BTreeSet<u64> {
     let says = |id: &str| alert.detections.iter().any(|it| it == id);
     let mut by_principal: BTreeMap<u64, Vec<Entry>> = BTreeMap::new();
     for ledger in facts.ledgers {
@@ -122,13 +128,29 @@ fn guessed(alert: &AlertFacts, facts: &Facts<'_>) -> BTreeSet<u64> {
     }
     let burst = usize::try_from(threshold(facts.policy, "error-burst", "denials"));
     let burst = burst.unwrap_or(usize::MAX);
-    let is_guessed = |own: &Vec<Entry>| {
+    let ours = in_force(alert, facts);
+    let is_accused = says("listed-source") && is_accused(alert, facts);
+    let is_intruder = |own: &Vec<Entry>| {
         (says("login-after-failures") && signed_in_after_failing(own, facts.policy))
-            || (says("success-after-denials") && denied_before(own, burst, facts.policy))
+            || (says("success-after-denials") && denied_before(own, burst, &ours, facts.policy))
             || (says("credential-relocation") && has_left_its_cloud(own, facts.policy))
+            || (is_accused && !is_shown_before(own, alert.first.day().start(), facts.policy))
     };
-    by_principal.retain(|_, own| is_guessed(own));
+    by_principal.retain(|_, own| is_intruder(own));
     by_principal.into_keys().collect()
+}
+
+/// Whether a list says of the address that it attacks, or hides who does.
+fn is_accused(alert: &AlertFacts, facts: &Facts<'_>) -> bool {
+    let mut hits = facts.intelligence.hits(&alert.key);
+    hits.any(|hit| matches!(hit.category, Category::Malicious | Category::Custom | Category::Tor))
+}
+
+/// When the address was denied by us, and AWS may have refused calls from there for that alone.
+fn in_force(alert: &AlertFacts, facts: &Facts<'_>) -> Vec<(Timestamp, Timestamp)> {
+    let Ok(network) = network_of_key(&alert.key) else { return Vec::new() };
+    let around = facts.denials.iter().filter(|denial| denial.network.contains(&network));
+    around.map(|denial| (denial.since, denial.until.plus_secs(STILL_SECS))).collect()
 }
 
 fn threshold(policy: &Policy, id: &str, parameter: &str) -> u32 {
@@ -152,9 +174,18 @@ fn signed_in_after_failing(own: &[Entry], policy: &Policy) -> bool {
 }
 
 /// Whether it was denied a burst of calls, having shown nothing there on a day before. A credential is
-/// needed to be denied, so nobody else can do that to it.
-fn denied_before(own: &[Entry], burst: usize, policy: &Policy) -> bool {
-    let mut denied = own.iter().filter(|entry| entry.kind() == Kind::Denied);
+/// needed to be denied, so nobody else can do that to it; but what we denied ourselves accuses nobody.
+fn denied_before(
+    own: &[Entry],
+    burst: usize,
+    ours: &[(Timestamp, Timestamp)],
+    policy: &Policy,
+) -> bool {
+    let is_ours = |entry: &Entry| {
+        let is_in = |(from, to): &(Timestamp, Timestamp)| (*from..=*to).contains(&entry.time());
+        entry.cloud() == Cloud::Aws && ours.iter().any(is_in)
+    };
+    let mut denied = own.iter().filter(|it| it.kind() == Kind::Denied && !is_ours(it));
     let first = denied.next();
     // The thief of a key is often not denied the first thing it tries.
     denied.count() + 1 >= burst
