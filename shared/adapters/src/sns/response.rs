@@ -83,7 +83,10 @@ fn shown(network: &IpNet) -> String {
 fn text(headline: &str, changes: &[Change], mode: Mode, most: usize) -> String {
     let mut text = format!("{headline}\n\n");
     if mode == Mode::DryRun {
-        text.push_str("This is a dry run: nothing was changed.\n\n");
+        text.push_str(
+            "This is a dry run: nothing was changed. Nothing is kept of it either, so that the limit \
+             of an hour is not counted from one run to the next: enforced, fewer may be denied.\n\n",
+        );
     }
     for change in changes.iter().take(most) {
         let network = change.network.as_ref().map(|it| format!(" {}", shown(it)));
@@ -168,7 +171,8 @@ mod tests {
         let changes = [change("denied", Some("203.0.113.7/32"), "7 failed sign-ins")];
         let message = message(&changes, Mode::DryRun);
         assert_eq!(message.subject.as_deref(), Some("would have: denied 203.0.113.7"));
-        assert!(part(&message, "email").contains("nothing was changed"));
+        let text = part(&message, "email");
+        assert!(text.contains("nothing was changed") && text.contains("the limit of an hour"));
         assert_eq!(message.attributes, [("response", "String", "dry-run".to_owned())]);
     }
 
