@@ -8,8 +8,10 @@ import json
 import pathlib
 from typing import Any, Iterator
 
+import boto3
 import pytest
-from emulator import Emulator, wait_for
+from botocore.exceptions import ClientError
+from emulator import REGION, Emulator, wait_for
 
 from . import events
 from .conftest import ACCOUNTS
@@ -23,10 +25,13 @@ def deployment(proxy: object, built: pathlib.Path) -> Iterator[Deployment]:
     with Emulator(authorize=True) as emulator:
         trail = f"trail-{account}"
         emulator.client("s3", account).create_bucket(Bucket=trail)
-        emulator.client("iam", account).create_group(GroupName="people")
+        iam = emulator.client("iam", account)
+        iam.create_group(GroupName="people")
+        nobody = json.dumps({"Version": "2012-10-17", "Statement": []})
+        iam.create_role(RoleName="deployer", Path="/teams/", AssumeRolePolicyDocument=nobody)
         parameters = {"TrailBucketName": trail, "TrailDelivery": "s3"}
         # Without sets: of what WAF is asked the emulator does not know the resource.
-        parameters |= {"RespondMode": "enforce", "DenyGroups": "people"}
+        parameters |= {"RespondMode": "enforce", "DenyGroups": "people", "DenyRoles": "deployer"}
         stack = emulator.deploy(parameters=parameters, code=built, account=account)
         deployment = Deployment(emulator, proxy, stack, trail)
         own = '[response]\nseverity = "Low"\nhours = 96\n'
@@ -101,6 +106,12 @@ def test_the_role_of_denials_is_enough(deployment: Deployment) -> None:
         return denial().get("denial", {}).get("S", "")
 
     wait_for("the address to be denied", lambda: '"state":"denied"' in kept(), 60)
+    # What somebody detached is attached again, whatever its path. For a group this emulator asks for
+    # a right to the policy instead of one to the group.
+    iam, policy = deployment.stack.client("iam"), deployment.outputs["DenyPolicyArn"]
+    iam.detach_role_policy(RoleName="deployer", PolicyArn=policy)
+    assert deployment.invoke({}, "RespondFunctionName") == {"batchItemFailures": []}
+    assert iam.list_attached_role_policies(RoleName="deployer")["AttachedPolicies"]
     over = json.dumps(json.loads(kept()) | {"until": 0})
     deployment.dynamodb.put_item(
         TableName=deployment.outputs["TableName"], Item=denial() | {"denial": {"S": over}}
@@ -112,3 +123,42 @@ def test_the_role_of_denials_is_enough(deployment: Deployment) -> None:
     assert told["KeyCount"] >= 2
     log = deployment.stack.function_log(deployment.outputs["RespondFunctionName"])
     assert not [line for line in log if "AccessDenied" in line]
+
+
+def test_the_role_of_denials_cannot_raise_itself(deployment: Deployment) -> None:
+    """Whatever is written into the policy that it may write, and attached to it by whomever."""
+    iam, policy = deployment.stack.client("iam"), deployment.outputs["DenyPolicyArn"]
+    role = deployment.stack.resource("RespondFunctionRole")
+    trust = {"Effect": "Allow", "Principal": {"AWS": deployment.account}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    iam.update_assume_role_policy(RoleName=role, PolicyDocument=document)
+    sts = deployment.stack.client("sts")
+    arn = f"arn:aws:iam::{deployment.account}:role/{role}"
+    session = sts.assume_role(RoleArn=arn, RoleSessionName="thief")["Credentials"]
+
+    def of_thief(service: str) -> Any:
+        return boto3.client(
+            service, endpoint_url=deployment.emulator.url, region_name=REGION,
+            aws_access_key_id=session["AccessKeyId"],
+            aws_secret_access_key=session["SecretAccessKey"],
+            aws_session_token=session["SessionToken"],
+        )
+
+    thief = of_thief("iam")
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    everything = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+    thief.create_policy_version(PolicyArn=policy, PolicyDocument=everything, SetAsDefault=True)
+    iam.create_role(RoleName="bystander", AssumeRolePolicyDocument=document)
+    for name in (role, "bystander"):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            thief.attach_role_policy(RoleName=name, PolicyArn=policy)
+    # Even had somebody attached it.
+    iam.attach_role_policy(RoleName=role, PolicyArn=policy)
+    for attempt in (
+        lambda: thief.create_user(UserName="thief"),
+        lambda: thief.put_role_policy(RoleName=role, PolicyName="bounds", PolicyDocument=everything),
+        lambda: thief.attach_role_policy(RoleName=role, PolicyArn=policy),
+        lambda: of_thief("s3").delete_object(Bucket=deployment.state_bucket, Key="policy.toml"),
+    ):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            attempt()

@@ -150,6 +150,15 @@ def test_every_way_to_deploy(
             told = stack.client("iam").list_entities_for_policy(PolicyArn=stack.outputs["DenyPolicyArn"])
             assert {it["GroupName"] for it in told["PolicyGroups"]} == {"people", "partners"}
             assert {it["RoleName"] for it in told["PolicyRoles"]} == {"deployer"}
+            assert attachable(stack) == {
+                "DenyPolicyOfGroups": [
+                    "arn:*:iam::*:group/people",
+                    "arn:*:iam::*:group/partners",
+                    "arn:*:iam::*:group/*/people",
+                    "arn:*:iam::*:group/*/partners",
+                ],
+                "DenyPolicyOfRoles": ["arn:*:iam::*:role/deployer", "arn:*:iam::*:role/*/deployer"],
+            }
         if "azure" in clouds:
             policies = stack.client("iam").list_attached_role_policies(
                 RoleName=stack.resource("AzureFunctionRole")
@@ -157,6 +166,18 @@ def test_every_way_to_deploy(
             assert len(policies["AttachedPolicies"]) == 1
     finally:
         stack.delete()
+
+
+def attachable(stack: Stack) -> dict[str, list[str]]:
+    """What the function that denies may attach its policy to."""
+    role = stack.resource("RespondFunctionRole")
+    told = stack.client("iam").get_role_policy(RoleName=role, PolicyName="function")
+    document = told["PolicyDocument"]
+    return {
+        it["Sid"]: it["Resource"]
+        for it in document["Statement"]
+        if it["Sid"].startswith("DenyPolicyOf")
+    }
 
 
 def make_principals(emulator: Emulator, account: str) -> None:

@@ -13,8 +13,13 @@ WHOLE = {
     ("AlertsKey", "Account"): "in the policy of a key, * is that key",
     ("AlertsKey", "Alarms"): "in the policy of a key, * is that key",
     ("DenyPolicy", "CallerwatchDeny"): "what is denied is denied wholly",
+    ("RespondFunctionBounds", "NothingElse"): "what it may not do, it may do nowhere",
     ("IntelFunctionRole", "OwnAddresses"): "what lists the resources of an account takes none",
 }
+
+
+# Statements whose resource is joined of names; which, another test says to the letter.
+JOINED = {("RespondFunctionRole", "DenyPolicyOfGroups"), ("RespondFunctionRole", "DenyPolicyOfRoles")}
 
 
 def of_type(template: Template, kind: str) -> dict[str, dict[str, Any]]:
@@ -194,7 +199,7 @@ def test_every_statement_names_its_resource(either: Template) -> None:
         for resource in spread(it["Resource"]):
             if (name, it["Sid"]) in WHOLE:
                 assert resource == "*"
-            else:
+            elif (name, it["Sid"]) not in JOINED:
                 text = resource if isinstance(resource, str) else str(list(resource.values())[0])
                 assert "*" not in text.split("/")[0].removesuffix(":*"), (name, it["Sid"], text)
         if it["Effect"] == "Allow" and (name, it["Sid"]) != ("AlertsKey", "Account"):
@@ -287,7 +292,8 @@ MAY_DO = {
             "iam:ListEntitiesForPolicy",
             "iam:ListPolicyVersions",
         ],
-        "DenyPolicyAttached": ["iam:AttachGroupPolicy", "iam:AttachRolePolicy"],
+        "DenyPolicyOfGroups": ["iam:AttachGroupPolicy"],
+        "DenyPolicyOfRoles": ["iam:AttachRolePolicy"],
         "OrganizationPolicy": ["organizations:DescribePolicy", "organizations:UpdatePolicy"],
         "Ipv4Set": ["wafv2:GetIPSet", "wafv2:UpdateIPSet"],
         "Ipv6Set": ["wafv2:GetIPSet", "wafv2:UpdateIPSet"],
@@ -643,8 +649,15 @@ def test_what_is_touched_is_what_is_named(template: Template) -> None:
         ("UserKeys", {"Ref": "RevokeUserArns"}),
     ]:
         assert statement(template, "RespondFunctionRole", sid)["Resource"] == resource, sid
-    attached = statement(template, "RespondFunctionRole", "DenyPolicyAttached")
-    assert attached["Condition"] == {"ArnEquals": {"iam:PolicyARN": {"Ref": "DenyPolicy"}}}
+    for kind, sid in (("group", "DenyPolicyOfGroups"), ("role", "DenyPolicyOfRoles")):
+        attached = statement(template, "RespondFunctionRole", sid)
+        assert attached["Condition"] == {"ArnEquals": {"iam:PolicyARN": {"Ref": "DenyPolicy"}}}
+        # One name after another, with a path or without, and no pattern that ends in one of all.
+        comma, (text, joined) = attached["Resource"]["Fn::Split"][0], attached["Resource"]["Fn::Split"][1]["Fn::Sub"]
+        begins = {"Bare": f"arn:*:iam::*:{kind}/", "WithPath": f"arn:*:iam::*:{kind}/*/"}
+        assert (comma, text) == (",", ",".join(f"{it}${{{name}}}" for name, it in begins.items()))
+        names = {"Ref": f"Deny{kind.capitalize()}s"}
+        assert joined == {name: {"Fn::Join": [f",{it}", names]} for name, it in begins.items()}
     # Of the table, it changes denials alone.
     changed = statement(template, "RespondFunctionRole", "Denials")["Condition"]
     assert changed == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["denials", "response"]}}
@@ -652,6 +665,23 @@ def test_what_is_touched_is_what_is_named(template: Template) -> None:
     for name in ("RevokesRoles", "RevokesUsers"):
         (asked, _) = template["Conditions"][name]["Fn::And"]
         assert asked == {"Fn::Equals": [{"Ref": "RevokeSessions"}, "true"]}
+
+
+def test_the_function_that_denies_cannot_raise_itself(template: Template) -> None:
+    """It writes a policy that others have. Its own role it may not touch, nor do more than it is allowed
+    to, whatever comes to be attached to it."""
+    bounds = template["Resources"]["RespondFunctionBounds"]
+    assert bounds["Type"] == "AWS::IAM::ManagedPolicy"
+    assert bounds["Properties"]["Roles"] == [{"Ref": "RespondFunctionRole"}]
+    own = statement(template, "RespondFunctionBounds", "NotItsOwnRole")
+    assert (own["Effect"], own["Action"], "Condition" in own) == ("Deny", "iam:*", False)
+    assert own["Resource"] == {"Fn::GetAtt": ["RespondFunctionRole", "Arn"]}
+    rest = statement(template, "RespondFunctionBounds", "NothingElse")
+    assert (rest["Effect"], rest["Resource"], "Condition" in rest) == ("Deny", "*", False)
+    allowed = {action for actions in MAY_DO["RespondFunctionRole"].values() for action in actions}
+    assert sorted(rest["NotAction"]) == sorted(allowed)
+    # It is never there without them.
+    assert "RespondFunctionBounds" in template["Resources"]["RespondFunction"]["DependsOn"]
 
 
 def test_alerts_alone_reach_the_function_that_denies(template: Template) -> None:

@@ -21,7 +21,7 @@
 //! |---|---|---|
 //! | a policy, read | `iam:GetPolicy`, `iam:GetPolicyVersion`, `iam:ListEntitiesForPolicy` | the policy |
 //! | a policy, written | `iam:ListPolicyVersions`, `iam:CreatePolicyVersion`, `iam:DeletePolicyVersion` | the policy |
-//! | a policy, attached again | `iam:AttachGroupPolicy`, `iam:AttachRolePolicy`, with the condition `ArnEquals` `iam:PolicyARN` the policy | the groups, the roles |
+//! | a policy, attached again | `iam:AttachGroupPolicy`, `iam:AttachRolePolicy`, with the condition `ArnEquals` `iam:PolicyARN` the policy | the groups, the roles; never whoever has these rights |
 //! | an organization's policy | `organizations:DescribePolicy`, `organizations:UpdatePolicy`; in the management account, or delegated to this one | the policy |
 //! | a set | `wafv2:GetIPSet`, `wafv2:UpdateIPSet` | the set |
 //! | a role's sessions | `iam:GetRolePolicy`, `iam:PutRolePolicy`; to restore them `iam:DeleteRolePolicy` | the roles |
