@@ -43,6 +43,9 @@ ARTIFACTS = "callerwatch-artifacts"
 IS_ARM = platform.machine().lower() in ("arm64", "aarch64")
 LOCAL_PARAMETERS = {"RuleState": "ENABLED", "Architecture": "arm64" if IS_ARM else "x86_64"}
 
+# Keys of conditions that the emulator never fills.
+UNKNOWN_KEYS = {"s3:if-none-match", "iam:PolicyARN"}
+
 T = TypeVar("T")
 
 
@@ -126,6 +129,24 @@ def name_batches(part: Any) -> None:
             name_batches(it)
     if isinstance(part, dict) and part.get("Action") == "sns:Publish":
         part["Action"] = ["sns:Publish", "sns:PublishBatch"]
+    if isinstance(part, dict) and "sns:Publish" in part.get("NotAction", []):
+        part["NotAction"] = [*part["NotAction"], "sns:PublishBatch"]
+
+
+def forget_unknown_keys(part: Any) -> None:
+    """What some conditions ask of a request this emulator does not know: it would refuse all of them."""
+    for it in part.values() if isinstance(part, dict) else part:
+        if isinstance(it, (dict, list)):
+            forget_unknown_keys(it)
+    keys = {key for asked in conditions_of(part) for key in asked}
+    if keys and keys <= UNKNOWN_KEYS:
+        del part["Condition"]
+
+
+def conditions_of(part: Any) -> list[Any]:
+    """What is asked by the conditions of a statement, by operator."""
+    conditions = part.get("Condition") if isinstance(part, dict) else None
+    return [it for it in conditions.values() if isinstance(it, dict)] if isinstance(conditions, dict) else []
 
 
 def end_with_parent() -> None:
@@ -271,6 +292,7 @@ class Emulator:
                 ]
         if self.authorize:
             name_batches(document)
+            forget_unknown_keys(document)
         client = self.client("cloudformation", account)
         request = {
             "StackName": name,
