@@ -18,8 +18,12 @@ const ALICE: &str = "arn:aws:iam::111111111111:user/alice";
 const ROLE: &str = "arn:aws:iam::111111111111:role/Deploy";
 const IN_ANGER: &str = "arn:aws:iam::111111111111:role/BreakGlass-1";
 
+/// As CloudTrail tells it. What conditions are held to is its role.
+const SESSION_IN_ANGER: &str = "arn:aws:sts::111111111111:assumed-role/BreakGlass-1/alice";
+const SESSION: &str = "arn:aws:sts::111111111111:assumed-role/Deploy/alice";
+
 /// Who calls, from where, whether through a service of AWS, and what is to become of it.
-const CALLS: [(&str, Option<&str>, &str, &str); 14] = [
+const CALLS: [(&str, Option<&str>, &str, &str); 17] = [
     (ALICE, Some("203.0.113.7"), "false", "ExplicitlyDenied"),
     (ROLE, Some("203.0.113.7"), "false", "ExplicitlyDenied"),
     (ALICE, Some("198.51.100.129"), "false", "ExplicitlyDenied"),
@@ -32,6 +36,10 @@ const CALLS: [(&str, Option<&str>, &str, &str); 14] = [
     // A break-glass principal.
     (IN_ANGER, Some("203.0.113.7"), "false", "Allowed"),
     (IN_ANGER, Some("2001:db8:1:2::1"), "false", "Allowed"),
+    // Sessions: of a break-glass role, and of another.
+    (SESSION_IN_ANGER, Some("203.0.113.7"), "false", "Allowed"),
+    (SESSION, Some("203.0.113.7"), "false", "ExplicitlyDenied"),
+    (SESSION, Some("203.0.113.8"), "false", "Allowed"),
     // A service that calls on somebody's behalf.
     (ALICE, Some("203.0.113.7"), "true", "Allowed"),
     (ALICE, Some("2001:db8:1:2::1"), "true", "Allowed"),
@@ -42,8 +50,9 @@ const CALLS: [(&str, Option<&str>, &str, &str); 14] = [
 
 fn request(policy: &Value, organization: bool, call: (&str, Option<&str>, &str)) -> Value {
     let (principal, source, via_service) = call;
+    let of_role = role_of(principal);
     let mut context =
-        BTreeMap::from([("aws:ViaAWSService", via_service), ("aws:PrincipalArn", principal)]);
+        BTreeMap::from([("aws:ViaAWSService", via_service), ("aws:PrincipalArn", of_role.as_str())]);
     context.extend(source.map(|source| ("aws:SourceIp", source)));
     json!({
         "policy": policy,
@@ -53,6 +62,13 @@ fn request(policy: &Value, organization: bool, call: (&str, Option<&str>, &str))
         "resource": "arn:aws:iam::111111111111:user/alice",
         "context": context,
     })
+}
+
+/// A session's role; whatever else calls, as it is.
+fn role_of(principal: &str) -> String {
+    let session = principal.strip_prefix("arn:aws:sts::111111111111:assumed-role/");
+    let role = session.and_then(|it| it.split('/').next());
+    role.map_or(principal.to_owned(), |role| format!("arn:aws:iam::111111111111:role/{role}"))
 }
 
 #[test]
@@ -71,6 +87,7 @@ fn the_policy_denies_whom_it_should_and_nobody_else() {
     for before in ["", &others] {
         let denying = written(before, &denied, &break_glass);
         let without = written(before, &denied, &[]);
+        let of_sessions = written(before, &denied, &[SESSION_IN_ANGER.to_owned()]);
         let nothing = written(before, &BTreeSet::new(), &break_glass);
         for organization in [false, true] {
             for (principal, source, via_service, answer) in CALLS {
@@ -85,6 +102,10 @@ fn the_policy_denies_whom_it_should_and_nobody_else() {
                 organization,
                 (IN_ANGER, Some("203.0.113.7"), "false"),
             ));
+            expected.push("ExplicitlyDenied");
+            // A pattern of sessions excepts nobody, which is why none is taken.
+            let call = (SESSION_IN_ANGER, Some("203.0.113.7"), "false");
+            requests.push(request(&of_sessions, organization, call));
             expected.push("ExplicitlyDenied");
         }
     }

@@ -48,7 +48,8 @@ pub(super) fn is_arn(text: &str, of_service: &str, begins: &str) -> bool {
             .is_some_and(|name| !name.is_empty())
 }
 
-/// Whether it is an ARN of principals, in which `*` stands for any characters; not of all there are.
+/// Whether it is an ARN of users or roles, in which `*` stands for any characters; not of all there
+/// are. That of a session is none: conditions of policies know a session by its role.
 pub(super) fn is_pattern_of_principal(text: &str) -> bool {
     let mut parts = text.splitn(6, ':');
     let mut next = || parts.next().unwrap_or_default();
@@ -56,12 +57,11 @@ pub(super) fn is_pattern_of_principal(text: &str) -> bool {
     let (account, name) = (next(), next());
     let is_account =
         account == "*" || account.len() == 12 && account.chars().all(|c| c.is_ascii_digit());
-    let is_kind = name == "root"
-        || ["user/", "role/", "assumed-role/"].iter().any(|kind| name.starts_with(kind));
+    let is_kind = name == "root" || ["user/", "role/"].iter().any(|kind| name.starts_with(kind));
     text.len() <= 1024
         && text.chars().all(|c| c.is_ascii_graphic() && c != ',')
         && (arn == "arn" && partition.starts_with("aws") && region.is_empty())
-        && matches!(service, "iam" | "sts")
+        && service == "iam"
         && is_account
         && is_kind
 }

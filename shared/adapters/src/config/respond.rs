@@ -53,7 +53,9 @@ impl RespondConfig {
             let message = message.to_owned();
             from.faults.push(ConfigFault { variable: "CALLERWATCH_DENY_GROUPS", message });
         }
-        let wanted = "ARNs of principals, with commas between them";
+        let wanted = "ARNs of users and roles, with commas between them; a session's is not one \
+                      that a policy knows, so name its role: arn:aws:iam::ACCOUNT:role/NAME, or \
+                      role/*/NAME where it has a path";
         let patterns = |text: &str| list(text, is_pattern_of_principal);
         let break_glass = from.optional("CALLERWATCH_BREAK_GLASS_ARNS", wanted, patterns);
         let organization = from.optional(
@@ -186,6 +188,27 @@ mod tests {
         let error = read(&told("enforce")).unwrap_err();
         assert!(error.starts_with("CALLERWATCH_DENY_GROUPS is not set, and neither is"), "{error}");
         assert!(error.contains("attached to nobody denies nobody"), "{error}");
+    }
+
+    /// `aws:PrincipalArn` of a session is the ARN of its role, so that of the session excepts nobody.
+    #[test]
+    fn break_glass_is_no_session() {
+        let told = |arn| {
+            [
+                ("CALLERWATCH_RESPOND_MODE", "dry-run"),
+                ("CALLERWATCH_DENY_POLICY_ARN", POLICY),
+                ("CALLERWATCH_BREAK_GLASS_ARNS", arn),
+            ]
+        };
+        assert!(read(&told("arn:aws:iam::*:role/*/break-glass,arn:aws:iam::*:root")).is_ok());
+        for arn in [
+            "arn:aws:sts::111111111111:assumed-role/break-glass/*",
+            "arn:aws:sts::111111111111:role/break-glass",
+            "arn:aws:iam::111111111111:assumed-role/break-glass/*",
+        ] {
+            let error = read(&told(arn)).unwrap_err();
+            assert!(error.contains("name its role: arn:aws:iam::ACCOUNT:role/NAME"), "{error}");
+        }
     }
 
     #[test]
