@@ -40,6 +40,7 @@ fn contract<L: Facts>(make: impl Fn() -> L) {
     budgets_are_spent_once(&make());
     alerts_are_amended_by_more(&make());
     a_flood_hides_nothing(&make());
+    who_worked_there_is_known_for_eight_days(&make());
     keys_are_apart(&make());
     baselines::keep_the_first(&make(), &make());
     baselines::stay_small(&make());
@@ -141,6 +142,37 @@ fn dynamodb_without_room() {
         assert_eq!((ledger.take_full(), ledger.take_full()), (1, 0));
         let stored = ledger.observe(&key(), &Batch::default()).await.expect("observe");
         assert_eq!(stored, SourceLedger::default());
+    });
+}
+
+/// An item of a public address stays for as long as is asked who worked there, whatever is written last.
+#[test]
+fn dynamodb_items_stay() {
+    let Some(emulator) = Emulator::start() else { return };
+    let client = aws_sdk_dynamodb::Client::new(&emulator.config());
+    emulator.block_on(async {
+        create_table(&client, "stay").await;
+        let (network, _) = key().network().expect("it is public");
+        for (ledger_days, of_key, of_network) in [(3, 8, 3), (14, 14, 14)] {
+            let bounds = Bounds::default();
+            let ledger = DynamoLedger::new(client.clone(), "stay", bounds, ledger_days, 90);
+            for (key, days) in [(key(), of_key), (network.clone(), of_network)] {
+                let expiry = async || {
+                    let get = client.get_item().table_name("stay");
+                    let get = get.key("pk", AttributeValue::S(format!("source#{key}")));
+                    let get = get.key("sk", AttributeValue::S("ledger".to_owned())).send().await;
+                    let item = get.expect("get").item.expect("an item");
+                    let secs: i64 =
+                        item["expires_at"].as_n().expect("a number").parse().expect("it");
+                    secs - callerwatch_adapters::clock::now().millis() / 1000
+                };
+                let is_about = |secs: i64| (secs - days * 86_400).abs() < 60;
+                ledger.observe(&key, &failures([1])).await.expect("observe");
+                assert!(is_about(expiry().await), "{key}");
+                ledger.mark(&key, mark(Severity::Low), None).await.expect("mark");
+                assert!(is_about(expiry().await), "{key}");
+            }
+        }
     });
 }
 
@@ -267,6 +299,26 @@ fn the_answer_is_the_whole_ledger<L: Ledger>(ledger: &L) {
     let second = observe(ledger, &failures([3]));
     assert_eq!(second.entries, failures([1, 2, 3]).entries);
     assert_eq!(second.samples.len(), 3);
+}
+
+/// Who denies an address asks who worked there, which is longer than anything else is kept.
+fn who_worked_there_is_known_for_eight_days<L: Ledger>(ledger: &L) {
+    const DAY: i64 = 86_400;
+    // In batches that are apart, so that a ledger grows and is trimmed.
+    let flood = |day: i64| {
+        for part in 0..12 {
+            let bob = |n| (day * DAY + part * 400 + n, "bob".to_owned(), Outcome::LoginFailed);
+            observe(ledger, &batch((0..60).map(bob)));
+        }
+        observe(ledger, &failures([day * DAY + 6_000])).entries
+    };
+    let worked = batch([(0, "alice".to_owned(), Outcome::LoginSucceeded)]).entries;
+    observe(ledger, &batch([(0, "alice".to_owned(), Outcome::LoginSucceeded)]));
+    observe(ledger, &batch([(1, "alice".to_owned(), Outcome::LoginFailed)]));
+    let kept = flood(7);
+    assert!(worked.iter().all(|entry| kept.contains(entry)));
+    assert!(kept.iter().all(|it| worked.contains(it) || it.time() > now(DAY)));
+    assert!(flood(9).iter().all(|it| !worked.contains(it)));
 }
 
 fn repeats_change_nothing<L: Ledger>(ledger: &L) {

@@ -182,12 +182,20 @@ pub fn worker(entry: &Entry, policy: &Policy) -> Option<u64> {
     (success.sort != Sort::Privileged).then_some(success.principal)
 }
 
+/// Whether an entry can show a principal at work, whatever a policy calls privileged.
+pub(crate) fn may_show_work(entry: &Entry) -> bool {
+    match entry.kind() {
+        Kind::Seen | Kind::LoginSucceeded => true,
+        Kind::Success => !needs_no_permission(entry.operation()) && !entry.traits().is_stranger(),
+        _ => false,
+    }
+}
+
 fn success(entry: &Entry, policy: &Policy) -> Option<Success> {
     let principal = entry.principal()?;
     let (time, sort) = match entry.kind() {
         Kind::Seen => (entry.time().day().end(), Sort::Work),
-        Kind::Success if needs_no_permission(entry.operation()) => return None,
-        Kind::Success if entry.traits().is_stranger() => return None,
+        Kind::Success if !may_show_work(entry) => return None,
         Kind::Success if policy.is_privileged(entry.operation()) => {
             (entry.time(), Sort::Privileged)
         }

@@ -75,8 +75,9 @@ pub struct LedgerError {
 type Item = HashMap<String, AttributeValue>;
 
 impl DynamoLedger {
-    /// Ledgers that keep what `bounds` allow for so many days after the last evidence, and alerts
-    /// for so many days after they were last announced.
+    /// Ledgers that keep what `bounds` allow for so many days after the last evidence (of a public
+    /// address as long as `bounds` know who worked there, where that is longer), and alerts for so many
+    /// days after they were last announced.
     pub fn new(
         client: Client,
         table: impl Into<String>,
@@ -117,6 +118,15 @@ impl DynamoLedger {
         }
     }
 
+    /// A write cannot tell what is in the item besides, and may never shorten its life: so this goes by
+    /// the key alone. Nothing but public addresses is ever denied.
+    fn days(&self, key: &LedgerKey) -> u32 {
+        match key {
+            LedgerKey::V4(_) | LedgerKey::V6Net(_) => self.ledger_days.max(self.bounds.work_days),
+            _ => self.ledger_days,
+        }
+    }
+
     async fn read(&self, key: &LedgerKey) -> Result<Item, LedgerError> {
         let (pk, sk) = item::key(key);
         let get = self.client.get_item().table_name(&self.table).key("pk", pk).key("sk", sk);
@@ -130,7 +140,7 @@ impl DynamoLedger {
         let mut expression = "SET expires_at = :expires_at ADD entries :entries".to_owned();
         let mut update = self
             .update(key)
-            .expression_attribute_values(":expires_at", expiry(clock::now(), self.ledger_days))
+            .expression_attribute_values(":expires_at", expiry(clock::now(), self.days(key)))
             .expression_attribute_values(":entries", item::entries(batch.entries.iter()));
         if !batch.samples.is_empty() {
             expression.push_str(", samples :samples");
@@ -293,7 +303,7 @@ impl Ledger for DynamoLedger {
         self.update(key)
             .update_expression("SET expires_at = :expires_at ADD #marks :marks")
             .expression_attribute_names("#marks", marks)
-            .expression_attribute_values(":expires_at", expiry(clock::now(), self.ledger_days))
+            .expression_attribute_values(":expires_at", expiry(clock::now(), self.days(key)))
             .expression_attribute_values(":marks", item::marks([&mark]))
             .send()
             .await

@@ -8,6 +8,9 @@
 //! same entries. Days are reduced apart, since whole days go past the horizon: what they held must
 //! not have cost later ones anything.
 //!
+//! Who worked at an address is known for longer than anything is decided by it, since whoever denies
+//! the address asks: of each cloud and kind the newest entry of each of a few principals.
+//!
 //! Of a wide ledger also the newest by turns of members. A member that raises an alert by itself is
 //! left out when deciding, and so needs no more entries than show that; which ones may depend on
 //! what was reduced with what, and what is decided does not.
@@ -22,7 +25,7 @@ use crate::evidence::{Entry, Kind};
 use crate::policy::Policy;
 use crate::sample::Sample;
 use crate::timestamp::Day;
-use crate::wide;
+use crate::{view, wide};
 
 /// How much a ledger keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,12 +59,18 @@ pub struct Bounds {
     pub horizon_days: u32,
     /// UTC days before that of the newest call, past which failures go.
     pub failures_days: u32,
+    /// UTC days before that of the newest call, past which goes who worked there.
+    pub work_days: u32,
 }
 
 /// What a decision on a day looks back on: the days a success makes a principal known for.
 const LOOK_BACK_DAYS: u32 = 3;
 /// How late evidence may come and still be decided on.
 const LATENESS_DAYS: u32 = 1;
+/// Seven whole days before any instant lie within it.
+const WORK_DAYS: u32 = 8;
+/// Of one principal's old successes, since some may be what a policy calls privileged.
+const OLD_SUCCESSES: usize = 4;
 /// The most a threshold can ask of a bounded ledger; an item must stay well below 400 KB.
 const NEWEST_MAX: usize = 1000;
 const DAY_MINUTES: u32 = 24 * 60;
@@ -114,6 +123,7 @@ impl Bounds {
             horizon_days: LATENESS_DAYS + windows.max(LOOK_BACK_DAYS) + 1,
             // Findings of one window are evidence of another's: those of two clouds.
             failures_days: LATENESS_DAYS + 2 * windows,
+            work_days: WORK_DAYS,
         }
     }
 
@@ -140,7 +150,7 @@ impl Bounds {
     /// past could only mistake them.
     pub fn first_whole_day(&self, entries: &[Entry]) -> Option<Day> {
         let newest = newest_day(entries.iter())?;
-        Some((0..LATENESS_DAYS).fold(newest, |day, _| day.previous()))
+        Some(before(newest, LATENESS_DAYS))
     }
 
     /// What to keep of a ledger that a write of at most `added` entries has grown to twice of that,
@@ -192,8 +202,17 @@ impl Bounds {
                 Some(_) => {}
             }
         }
-        for ((_, kind, day), entries) in groups {
-            if newest_day.is_some_and(|newest| day < self.horizon(kind, newest)) {
+        let mut old: BTreeMap<(Cloud, Kind), BTreeSet<Entry>> = BTreeMap::new();
+        for ((cloud, kind, day), entries) in groups {
+            if let Some(newest) = newest_day
+                && day < self.horizon(kind, newest)
+            {
+                if day >= before(newest, self.work_days) {
+                    let work = entries
+                        .into_iter()
+                        .filter(|it| it.member().is_none() && view::may_show_work(it));
+                    old.entry((cloud, kind)).or_default().extend(work);
+                }
                 continue;
             }
             let newest_first = || entries.iter().rev().copied();
@@ -208,6 +227,12 @@ impl Bounds {
             let operation = |entry: &Entry| Some(entry.operation());
             kept.extend(by_turns(newest_first(), operation, self.operations, self.turns));
             kept.extend(by_turns(newest_first(), Entry::member, self.members, self.turns));
+        }
+        // Of each of its days, as many principals were kept while it was within the horizon.
+        for ((_, kind), entries) in old {
+            let turns = if kind == Kind::Success { OLD_SUCCESSES.min(self.turns) } else { 1 };
+            let newest_first = entries.into_iter().rev();
+            kept.extend(by_turns(newest_first, Entry::principal, self.seen, turns));
         }
         kept
     }
@@ -233,8 +258,12 @@ impl Bounds {
             Kind::Success | Kind::LoginSucceeded | Kind::Seen | Kind::Origin => self.horizon_days,
             _ => self.failures_days,
         };
-        (0..days).fold(newest, |day, _| day.previous())
+        before(newest, days)
     }
+}
+
+fn before(day: Day, days: u32) -> Day {
+    (0..days).fold(day, |day, _| day.previous())
 }
 
 /// What is bounded together.
@@ -315,19 +344,27 @@ pub(super) mod tests {
         seen: 2,
         horizon_days: 2,
         failures_days: 1,
+        work_days: 5,
     };
+
+    fn seen(day: i64, principal: u64) -> Entry {
+        let day = entry(day * 86_400_000, 1, "", Outcome::Success).time().day();
+        Entry::of_seen(Cloud::Aws, principal, day)
+    }
 
     proptest! {
         #[test]
         fn parts_do_not_matter(
-            drawn in proptest::collection::vec((0..400_000_i64, 1..9_u64, 0..5_u8, 0..3_usize), 0..80),
+            drawn in proptest::collection::vec((0..700_000_i64, 1..9_u64, 0..5_u8, 0..5_usize), 0..80),
             cut in 0..80_usize,
         ) {
-            let outcomes = [Outcome::Denied, Outcome::LoginFailed, Outcome::Success];
+            let outcomes =
+                [Outcome::Denied, Outcome::LoginFailed, Outcome::Success, Outcome::LoginSucceeded];
             let entries: Vec<Entry> = drawn
                 .iter()
-                .map(|(secs, who, what, kind)| {
-                    entry(secs * 1000, *who, &format!("Op{what}"), outcomes[*kind])
+                .map(|(secs, who, what, kind)| match outcomes.get(*kind) {
+                    Some(outcome) => entry(secs * 1000, *who, &format!("Op{what}"), *outcome),
+                    None => seen(secs / 86_400, *who),
                 })
                 .collect();
             let whole = SMALL.reduce(entries.iter().copied());
@@ -363,14 +400,35 @@ pub(super) mod tests {
         for (days, outcome, is_kept) in [
             (16, Outcome::Denied, false),
             (17, Outcome::Denied, true),
-            (14, Outcome::LoginSucceeded, false),
-            (15, Outcome::LoginSucceeded, true),
+            (14, Outcome::PasswordCorrect, false),
+            (11, Outcome::LoginSucceeded, false),
+            (12, Outcome::LoginSucceeded, true),
         ] {
             let kept = bounds.reduce([at(days, outcome), new]);
             assert_eq!(kept.len() == 2, is_kept, "{outcome:?} on day {days}");
         }
         let whole = bounds.first_whole_day(&[at(15, Outcome::Denied), new]).unwrap();
         assert_eq!(whole, new.time().day().previous());
+    }
+
+    #[test]
+    fn who_worked_there_is_known_for_eight_days() {
+        let bounds = Bounds::default();
+        let new = entry(20 * 86_400_000, 1, "ListUsers", Outcome::Denied);
+        let worked = |days: std::ops::RangeInclusive<i64>| -> Vec<Entry> {
+            days.flat_map(|day| (0..30).map(move |who| seen(day, who))).collect()
+        };
+        // What nothing is decided by any more is kept of few, and once of each.
+        let kept = bounds.reduce(worked(11..=14).into_iter().chain([new]));
+        assert_eq!(kept.len(), 1 + bounds.seen);
+        assert!(kept.iter().all(|it| *it == new || it.time().day() == seen(14, 1).time().day()));
+        let few = |days: [i64; 3]| days.map(|day| seen(day, u64::try_from(day).unwrap()));
+        let kept = bounds.reduce(few([11, 12, 13]).into_iter().chain([new]));
+        assert_eq!(kept, BTreeSet::from_iter(few([12, 13, 13]).into_iter().chain([new])));
+        // What a thief can do with any credential shows no work.
+        let old = |operation| entry(13 * 86_400_000, 2, operation, Outcome::Success);
+        let kept = bounds.reduce([old("GetCallerIdentity"), old("ListUsers"), new]);
+        assert_eq!(kept, BTreeSet::from([old("ListUsers"), new]));
     }
 
     /// What went past the horizon with a later day had no part in what was dropped before.
