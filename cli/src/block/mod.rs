@@ -83,7 +83,7 @@ async fn finish(
     for change in &changes {
         writeln!(out, "{}", told(change))?;
     }
-    for (target, why) in &converged.failed {
+    for (target, why) in converged.failed.iter().chain(&converged.unmended) {
         writeln!(io::stderr(), "callerwatch: {}: {}", plain(&target.to_string()), plain(why))?;
     }
     if mode == Mode::Enforce {

@@ -6,7 +6,10 @@ use anyhow::bail;
 use callerwatch_adapters::clock;
 use callerwatch_detection::timestamp::Timestamp;
 use callerwatch_response::guard::network_of_text;
-use callerwatch_response::{Change, Denial, Mode, Removal, Store, TargetId, converge};
+use callerwatch_response::{
+    Change, Converged, Denial, Mode, Removal, Store, Target, TargetId, converge,
+};
+use callerwatch_targets::AnyTarget;
 use callerwatch_targets::sessions::{Allowed, Sessions};
 use ipnet::IpNet;
 
@@ -60,8 +63,7 @@ fn unknown(network: &IpNet, denials: &[Denial]) -> String {
 pub(super) async fn rollback(deployment: &Deployment, yes: bool) -> anyhow::Result<u8> {
     let person = deployment.person().await?;
     let targets = deployment.all_targets().await?;
-    let ids: Vec<TargetId> =
-        targets.iter().map(|it| callerwatch_response::Target::id(it).clone()).collect();
+    let ids: Vec<TargetId> = targets.iter().map(|it| it.id().clone()).collect();
     if !yes && !is_wanted(deployment, &ids).await? {
         bail!("nothing was changed; say --yes, or answer with yes");
     }
@@ -73,7 +75,8 @@ pub(super) async fn rollback(deployment: &Deployment, yes: bool) -> anyhow::Resu
             let renew = async || deployment.renew().await;
             let converged =
                 callerwatch_response::rollback(&targets, store, &denials, &removal, renew).await?;
-            let sessions = restore(deployment).await;
+            let mut sessions = restore(deployment).await;
+            sessions.extend(retire(&targets, &converged).await.into_iter().map(Err));
             let changes: Vec<Change> = sessions.iter().filter_map(|it| it.clone().ok()).collect();
             if !changes.is_empty() {
                 store.record(&changes).await?;
@@ -124,6 +127,22 @@ async fn is_wanted(deployment: &Deployment, targets: &[TargetId]) -> anyhow::Res
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     Ok(answer.trim() == "yes")
+}
+
+/// Takes away what would keep targets from being deleted with the stack, also where others left
+/// something there. Answers with what went wrong.
+async fn retire(targets: &[AnyTarget], converged: &Converged) -> Vec<String> {
+    let mut told = Vec::new();
+    for target in targets {
+        let has_failed = converged.failed.iter().any(|(id, _)| id == target.id());
+        if !has_failed
+            && let Err(error) = target.retire().await
+            && !AnyTarget::is_missing(&error)
+        {
+            told.push(format!("{:#}", anyhow::Error::from(error)));
+        }
+    }
+    told
 }
 
 /// Lets the sessions live again that were revoked; each a change, or what went wrong.

@@ -241,6 +241,15 @@ impl Handler {
             self.store.record(&ended).await?;
         }
         say(due, &ran, mode);
+        // On schedule: an alert's run has what it would have denied among them.
+        if mode == Mode::DryRun && due.cases.is_empty() && !ran.converged.denials.is_empty() {
+            let denials = ran.converged.denials.len();
+            tracing::warn!(
+                denials,
+                "what was denied before stays denied, past its time too: in a dry run nothing ends; \
+                 take it out with `callerwatch block rollback --table TABLE`, or enforce again"
+            );
+        }
         count(&ran, metrics);
         self.tell(ran.changes.into_iter().chain(ended).collect(), mode).await;
         let uid = |place: usize| due.cases.get(place).map(|case| case.alert.uid.clone());
@@ -340,6 +349,9 @@ fn say(due: &Due, ran: &Responded, mode: Mode) {
     for (target, why) in &ran.converged.failed {
         tracing::error!(%target, why, "a target failed, and is tried again");
     }
+    for (target, why) in &ran.converged.unmended {
+        tracing::error!(%target, why, "a target denies, but not for all who are named");
+    }
 }
 
 fn count(ran: &Responded, metrics: &mut ResponseMetrics) {
@@ -355,5 +367,5 @@ fn count(ran: &Responded, metrics: &mut ResponseMetrics) {
     metrics.ended = of(&["expired"]);
     metrics.repaired = of(&["repaired"]);
     metrics.no_room = of(&["no room"]);
-    metrics.target_failures = ran.converged.failed.len();
+    metrics.target_failures = ran.converged.failed.len() + ran.converged.unmended.len();
 }

@@ -38,6 +38,8 @@ pub struct Converged {
     pub changes: Vec<Change>,
     /// The targets that failed, and why. They are to be tried again.
     pub failed: Vec<(TargetId, String)>,
+    /// What of the others could not be mended, and why: who is named there may not be denied.
+    pub unmended: Vec<(TargetId, String)>,
     /// What was planned for each of the others.
     pub plans: BTreeMap<TargetId, Plan>,
 }
@@ -119,6 +121,7 @@ impl<T: Target, S: Store> Run<'_, T, S> {
                         say(target, store, &plan.after, &mut said).await?;
                     }
                     out.changes.extend(changes);
+                    out.unmended.extend(unmended(target));
                     out.plans.insert(target.id().clone(), plan);
                 }
                 Err(why) => {
@@ -246,6 +249,7 @@ impl<T: Target, S: Store> Run<'_, T, S> {
                 }
             }
             added.retain(|network| plan.after.foreign.contains(network));
+            plan.flaws.retain(|flaw| !target.unmended().contains_key(flaw));
             plan.added = added;
             return Ok(Ok((plan, said)));
         }
@@ -253,6 +257,13 @@ impl<T: Target, S: Store> Run<'_, T, S> {
         say(target, store, &placed, &mut said).await?;
         Ok(Err(format!("somebody else changes it without end; tried {TRIES} times")))
     }
+}
+
+/// What the last write to a target could not mend.
+fn unmended<T: Target>(target: &T) -> impl Iterator<Item = (TargetId, String)> {
+    let id = target.id().clone();
+    let of = move |(flaw, why)| (id.clone(), format!("{flaw}: {why}"));
+    target.unmended().into_iter().map(of)
 }
 
 /// What a target holds that there is no more.

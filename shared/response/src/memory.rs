@@ -61,6 +61,9 @@ struct Inside {
     networks: BTreeSet<IpNet>,
     room: Room,
     flaws: Vec<String>,
+    /// Flaws that no write mends, and why, once that was tried.
+    unmendable: BTreeMap<String, String>,
+    unmended: BTreeMap<String, String>,
     version: u64,
     fuse: Fuse,
     is_down: bool,
@@ -81,6 +84,8 @@ impl MemoryTarget {
             networks: BTreeSet::new(),
             room,
             flaws: Vec::new(),
+            unmendable: BTreeMap::new(),
+            unmended: BTreeMap::new(),
             version: 0,
             fuse: Fuse::default(),
             is_down: false,
@@ -131,6 +136,12 @@ impl MemoryTarget {
         let mut inner = self.inner();
         inner.flaws.push(flaw.to_owned());
         inner.version += 1;
+    }
+
+    /// The same of what no write mends.
+    pub fn spoil_for_good(&self, flaw: &str, why: &str) {
+        self.spoil(flaw);
+        self.inner().unmendable.insert(flaw.to_owned(), why.to_owned());
     }
 
     /// Whether it fails whatever is asked of it.
@@ -200,6 +211,7 @@ impl Target for MemoryTarget {
         }
         inner.networks.clone_from(networks);
         inner.flaws.clear();
+        inner.unmended = inner.unmendable.clone();
         inner.version += 1;
         inner.writes += 1;
         if let Some(lost) = inner.lost.checked_sub(1) {
@@ -207,6 +219,10 @@ impl Target for MemoryTarget {
             return Ok(Written::Conflict);
         }
         burnt.map_or(Ok(Written::Done), |_| Err(Failed::World))
+    }
+
+    fn unmended(&self) -> BTreeMap<String, String> {
+        self.inner().unmended.clone()
     }
 
     fn is_missing(error: &Failed) -> bool {

@@ -1,6 +1,6 @@
 //! The port to what denies addresses: a policy of IAM, one of the organization, sets of WAF.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 
@@ -102,6 +102,12 @@ pub trait Target {
     /// Whether reading it failed since there is no such thing, and not for anything else.
     fn is_missing(_error: &Self::Error) -> bool {
         false
+    }
+
+    /// The flaws that the last write could not mend though it wrote the rest, each with why. They are
+    /// no flaws of what is read from then on.
+    fn unmended(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
     }
 }
 

@@ -51,8 +51,10 @@ const CALLS: [(&str, Option<&str>, &str, &str); 17] = [
 fn request(policy: &Value, organization: bool, call: (&str, Option<&str>, &str)) -> Value {
     let (principal, source, via_service) = call;
     let of_role = role_of(principal);
-    let mut context =
-        BTreeMap::from([("aws:ViaAWSService", via_service), ("aws:PrincipalArn", of_role.as_str())]);
+    let mut context = BTreeMap::from([
+        ("aws:ViaAWSService", via_service),
+        ("aws:PrincipalArn", of_role.as_str()),
+    ]);
     context.extend(source.map(|source| ("aws:SourceIp", source)));
     json!({
         "policy": policy,

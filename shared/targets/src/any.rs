@@ -1,6 +1,6 @@
 //! Whatever denies addresses, as the function and the command open it of what the deployment is told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_config::SdkConfig;
 use callerwatch_response::{Held, Settings, Target, TargetId, TargetKind, Written};
@@ -47,8 +47,9 @@ impl AnyTarget {
         })
     }
 
-    /// Takes away what would keep it from being deleted, and denies nothing: the versions of a policy
-    /// that are not its default. Belongs after a rollback; a write that leaves no address does it too.
+    /// Takes away what of ours would keep it from being deleted, and denies nothing: the versions of a
+    /// policy that are not its default. Belongs after a rollback; a write that leaves no address does it
+    /// too.
     ///
     /// # Errors
     ///
@@ -90,5 +91,13 @@ impl Target for AnyTarget {
 
     fn is_missing(error: &TargetError) -> bool {
         matches!(error, TargetError::Missing { .. })
+    }
+
+    fn unmended(&self) -> BTreeMap<String, String> {
+        match self {
+            Self::Policy(it) => it.unmended(),
+            Self::Organization(it) => it.unmended(),
+            Self::Set(it) => it.unmended(),
+        }
     }
 }

@@ -1,19 +1,25 @@
 //! A customer-managed policy of IAM: its default version denies, for the groups and roles it is
 //! attached to.
 //!
-//! Promises that what was attached by name is attached again, and that five versions at most are kept.
-//! How it is guarded against changes of others, and what that leaves, is in the crate's docs.
+//! Promises that what was attached by name is attached again while it denies anybody, that whom it
+//! cannot be attached to keeps nobody else from being denied, that five versions at most are kept, and
+//! that none goes in which others wrote what is in no other, while there is another to go. How it is
+//! guarded against changes of others, and what that leaves, is in the crate's docs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
 use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_config::SdkConfig;
 use aws_sdk_iam::Client;
+use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_iam::types::{PolicyUsageType, PolicyVersion};
-use callerwatch_response::document::{self, Document, POLICY_CHARACTERS};
+use callerwatch_response::document::{self, Document, POLICY_CHARACTERS, SID};
 use callerwatch_response::{Held, Target, TargetId, Written};
 use ipnet::IpNet;
 use percent_encoding::percent_decode_str;
+use serde_json::Value;
 
 use crate::arn::Arn;
 use crate::fault::TargetError;
@@ -22,6 +28,10 @@ use crate::fault::TargetError;
 const VERSIONS_MAX: usize = 5;
 /// Of a hundred holders each: more than a policy is ever attached to by name.
 const PAGES_MAX: usize = 50;
+/// Why IAM attaches a policy to nobody of that name, however often it is asked: there is none, it has
+/// as many as it may, it is a service's, or it is not one that was named to the role.
+const UNATTACHABLE: [&str; 5] =
+    ["NoSuchEntity", "LimitExceeded", "UnmodifiableEntity", "PolicyNotAttachable", "AccessDenied"];
 
 /// A customer-managed policy.
 #[derive(Clone, Debug)]
@@ -30,6 +40,8 @@ pub struct Policy {
     id: TargetId,
     holders: BTreeSet<Holder>,
     break_glass: Vec<String>,
+    /// Whom it could not be attached to when that was last tried, as a flaw, and why.
+    unmended: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 /// What a policy is attached to, by name: IAM has no two of a kind with the same.
@@ -58,19 +70,51 @@ impl Policy {
         }
         let holders: Result<_, _> = attached_to.iter().map(|it| Holder::of(it, account)).collect();
         let break_glass = break_glass.to_vec();
-        Ok(Self { iam: Client::new(config), id, holders: holders?, break_glass })
+        let iam = Client::new(config);
+        Ok(Self { iam, id, holders: holders?, break_glass, unmended: Arc::default() })
     }
 
-    /// Deletes all versions but the default one, as whoever deletes the policy has to.
+    /// Deletes all versions but the default one, as whoever deletes the policy has to, and those of
+    /// others that hold what nothing else does: these are theirs to delete.
     ///
     /// # Errors
     ///
     /// When AWS refuses.
     pub async fn retire(&self) -> Result<(), TargetError> {
-        for version in self.versions().await?.iter().filter(|it| !it.is_default_version) {
-            self.delete(version).await?;
+        let versions = self.versions().await?;
+        let kept = self.others_of_default(&versions).await?;
+        for version in versions.iter().filter(|it| !it.is_default_version) {
+            if self.is_spare(version, &kept).await? {
+                self.delete(version).await?;
+            }
         }
         Ok(())
+    }
+
+    /// The statements of others in the default version.
+    async fn others_of_default(&self, all: &[PolicyVersion]) -> Result<Vec<Value>, TargetError> {
+        match all.iter().find(|it| it.is_default_version) {
+            Some(version) => self.others(version).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Whether a version has no statement of others but those that are kept.
+    async fn is_spare(&self, version: &PolicyVersion, kept: &[Value]) -> Result<bool, TargetError> {
+        Ok(self.others(version).await?.iter().all(|it| kept.contains(it)))
+    }
+
+    /// The statements of a version that are not ours.
+    async fn others(&self, version: &PolicyVersion) -> Result<Vec<Value>, TargetError> {
+        let text = self.document(version.version_id().unwrap_or_default()).await?;
+        let document: Value = serde_json::from_str(&text).unwrap_or_default();
+        let statements = match document.get("Statement") {
+            Some(Value::Array(all)) => all.clone(),
+            Some(one) => vec![one.clone()],
+            None => Vec::new(),
+        };
+        let is_own = |it: &Value| it.get("Sid").and_then(Value::as_str) == Some(SID);
+        Ok(statements.into_iter().filter(|it| !is_own(it)).collect())
     }
 
     async fn document(&self, version: &str) -> Result<String, TargetError> {
@@ -106,20 +150,49 @@ impl Policy {
         Ok(missing)
     }
 
-    async fn attach(&self, holder: &Holder) -> Result<(), TargetError> {
-        let what = || format!("attaching {} to {holder}", self.id);
+    /// Attaches it to all that it is not attached to, and remembers to whom it cannot be.
+    async fn attach_all(&self) -> Result<(), TargetError> {
+        let mut unmended = BTreeMap::new();
+        for holder in self.missing().await? {
+            if let Some(why) = self.attach(holder).await? {
+                unmended.insert(holder.flaw(), why);
+            }
+        }
+        *self.remembered() = unmended;
+        Ok(())
+    }
+
+    /// Answers why it cannot be attached, where asking again would not help.
+    async fn attach(&self, holder: &Holder) -> Result<Option<String>, TargetError> {
         let arn = &self.id.arn;
         match holder {
             Holder::Group(name) => {
                 let asked = self.iam.attach_group_policy().policy_arn(arn).group_name(name);
-                asked.send().await.map_err(|error| TargetError::refused(what(), &error))?;
+                self.attached(holder, asked.send().await)
             }
             Holder::Role(name) => {
                 let asked = self.iam.attach_role_policy().policy_arn(arn).role_name(name);
-                asked.send().await.map_err(|error| TargetError::refused(what(), &error))?;
+                self.attached(holder, asked.send().await)
             }
         }
-        Ok(())
+    }
+
+    fn attached<T, E, R>(
+        &self,
+        holder: &Holder,
+        answer: Result<T, SdkError<E, R>>,
+    ) -> Result<Option<String>, TargetError>
+    where
+        SdkError<E, R>: ProvideErrorMetadata + Error,
+    {
+        let Err(error) = answer else { return Ok(None) };
+        let is_final = error.code().is_some_and(|code| UNATTACHABLE.contains(&code));
+        let refused = TargetError::refused(format!("attaching {} to {holder}", self.id), &error);
+        if is_final { Ok(Some(refused.to_string())) } else { Err(refused) }
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.unmended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All versions, the oldest first.
@@ -140,6 +213,21 @@ impl Policy {
         Ok(())
     }
 
+    /// What goes for a new version: the oldest with which nothing of others is lost, or else the oldest.
+    async fn spare<'a>(
+        &self,
+        versions: &'a [PolicyVersion],
+    ) -> Result<Option<&'a PolicyVersion>, TargetError> {
+        let kept = self.others_of_default(versions).await?;
+        let older = || versions.iter().filter(|it| !it.is_default_version);
+        for version in older() {
+            if self.is_spare(version, &kept).await? {
+                return Ok(Some(version));
+            }
+        }
+        Ok(older().next())
+    }
+
     /// Writes a default version in the place of the one that was read.
     async fn create(&self, read: &str, text: &str) -> Result<Written, TargetError> {
         let versions = self.versions().await?;
@@ -148,7 +236,7 @@ impl Policy {
             return Ok(Written::Conflict);
         }
         if versions.len() >= VERSIONS_MAX
-            && let Some(oldest) = versions.iter().find(|it| !it.is_default_version)
+            && let Some(oldest) = self.spare(&versions).await?
         {
             self.delete(oldest).await?;
         }
@@ -177,8 +265,16 @@ impl Target for Policy {
         let document = document::read(&text, POLICY_CHARACTERS, &self.break_glass);
         let document = document.map_err(|error| TargetError::unreadable(what(), error))?;
         let Document { networks, room, mut flaws } = document;
-        let missing = self.missing().await?;
-        flaws.extend(missing.iter().map(|holder| format!("it is not attached to {holder}")));
+        let mut missing = BTreeSet::new();
+        // What denies nobody need not be attached to anybody.
+        if !networks.is_empty() {
+            missing.extend(self.missing().await?.into_iter().map(Holder::flaw));
+        }
+        let mut unmended = self.remembered();
+        unmended.retain(|flaw, _| missing.contains(flaw));
+        // Writing would not mend these.
+        missing.retain(|flaw| !unmended.contains_key(flaw));
+        flaws.extend(missing);
         Ok(Held { networks, room, flaws, version, rest: text })
     }
 
@@ -189,13 +285,16 @@ impl Target for Policy {
         if text != held.rest && self.create(&held.version, &text).await? == Written::Conflict {
             return Ok(Written::Conflict);
         }
-        for holder in self.missing().await? {
-            self.attach(holder).await?;
-        }
         if networks.is_empty() {
             self.retire().await?;
+        } else {
+            self.attach_all().await?;
         }
         Ok(Written::Done)
+    }
+
+    fn unmended(&self) -> BTreeMap<String, String> {
+        self.remembered().clone()
     }
 }
 
@@ -209,6 +308,10 @@ impl Holder {
         let holder = name("group").map(Self::Group).or_else(|| name("role").map(Self::Role));
         let expected = "the ARN of a group or a role of this account";
         holder.ok_or_else(|| TargetError::unfit(text, expected))
+    }
+
+    fn flaw(&self) -> String {
+        format!("it is not attached to {self}")
     }
 }
 

@@ -97,6 +97,25 @@ fn a_repeat_changes_nothing() {
     assert_eq!((store.writes(), targets[0].writes(), targets[1].writes()), (writes, 1, 1));
 }
 
+/// It is no failure of what was written, is never said to be repaired, and is told as long as it lasts.
+#[test]
+fn what_cannot_be_mended_keeps_nothing_from_being_denied() {
+    let (targets, store) = (sets(), MemoryStore::default());
+    deny(&store, "203.0.113.7/32", "a", at(0), 24);
+    targets[1].spoil_for_good("it is not attached to role gone", "there is none");
+    targets[1].spoil("its statement was changed");
+    let first = run(&targets, &store, at(0)).unwrap();
+    assert_eq!(words(&first.changes), ["denied", "repaired", "denied"]);
+    assert_eq!(first.changes[1].why, "its statement was changed");
+    let told =
+        [(targets[1].id().clone(), "it is not attached to role gone: there is none".to_owned())];
+    assert_eq!((first.failed, &first.unmended[..]), (vec![], &told[..]));
+    let again = run(&targets, &store, at(1)).unwrap();
+    assert_eq!((again.changes, &again.unmended[..]), (vec![], &told[..]));
+    let over = roll_back(&targets, &store, at(2));
+    assert_eq!((over.failed, holds(&targets[1])), (vec![], String::new()));
+}
+
 #[test]
 fn a_new_finding_extends_and_time_ends_it() {
     let (targets, store) = (sets(), MemoryStore::default());

@@ -60,12 +60,9 @@ async fn a_policy_is_read_and_written() {
     assert_eq!((held.networks.len(), held.version.as_str()), (0, "v1"));
     let Room::Characters(room) = held.room else { panic!("{:?}", held.room) };
     assert!((5_000..6_144).contains(&room), "{room}");
-    let [statement, group, role] = &held.flaws[..] else { panic!("{:?}", held.flaws) };
+    // That it is attached to nobody is no flaw yet.
+    let [statement] = &held.flaws[..] else { panic!("{:?}", held.flaws) };
     assert!(statement.starts_with("its statement was changed: ArnNotLike"), "{statement}");
-    assert_eq!(
-        [group, role],
-        ["it is not attached to group people", "it is not attached to role web"]
-    );
 
     let ours = networks(&["203.0.113.7/32", "2001:db8:7::/64"]);
     assert_eq!(target.write(&held, &ours).await.expect("written"), Written::Done);
@@ -84,6 +81,85 @@ async fn a_policy_is_read_and_written() {
     assert_eq!(target.write(&held, &ours).await.expect("written"), Written::Done);
     assert_eq!(world.wire.changes(), ["AttachRolePolicy"]);
     assert_eq!(versions(&iam, &arn).await, ["v1", "v2*"]);
+
+    // What denies nobody is attached to nobody anew.
+    iam.detach_role_policy().role_name("web").policy_arn(&arn).send().await.expect("detached");
+    let held = target.read().await.expect("read");
+    assert_eq!(target.write(&held, &networks(&[])).await.expect("written"), Written::Done);
+    let changes = world.wire.changes();
+    assert!(!changes.iter().any(|it| it.starts_with("Attach")), "{changes:?}");
+    assert_eq!(target.read().await.expect("read").flaws, [""; 0]);
+}
+
+#[tokio::test]
+async fn whom_it_cannot_be_attached_to_keeps_nobody_else_from_being_denied() {
+    let Some(world) = World::start().await else { return };
+    let (iam, arn) = policy(&world).await;
+    let gone = "arn:aws:iam::111111111111:role/gone";
+    let target = world.open(TargetKind::Policy, &arn, &[GROUP, gone, ROLE]);
+    world.wire.refuse("AttachGroupPolicy", "LimitExceeded");
+    assert_eq!(put(&target, &["203.0.113.7/32"]).await, Written::Done);
+    let unmended = target.unmended();
+    let flaws: Vec<&str> = unmended.keys().map(String::as_str).collect();
+    assert_eq!(flaws, ["it is not attached to group people", "it is not attached to role gone"]);
+    let why = &unmended["it is not attached to role gone"];
+    assert!(
+        why.starts_with(&format!("attaching policy {arn} to role gone: NoSuchEntity: ")),
+        "{why}"
+    );
+
+    // The others are denied, and nothing more is to be written.
+    let attached = iam.list_attached_role_policies().role_name("web").send().await.expect("listed");
+    assert_eq!(attached.attached_policies().len(), 1);
+    let held = target.read().await.expect("read");
+    assert_eq!((held.networks, held.flaws), (networks(&["203.0.113.7/32"]), vec![]));
+    assert_eq!(target.unmended().len(), 2, "it is told until it is mended");
+
+    // What was mended by hand is no flaw any more, and the next write tries again.
+    iam.attach_group_policy().group_name("people").policy_arn(&arn).send().await.expect("attached");
+    target.read().await.expect("read");
+    assert_eq!(target.unmended().len(), 1);
+    let role = iam.create_role().role_name("gone");
+    role.assume_role_policy_document(TRUST).send().await.expect("a role");
+    assert_eq!(put(&target, &["203.0.113.8/32"]).await, Written::Done);
+    assert_eq!(target.unmended().len(), 0);
+    // What is over is over, whoever is gone.
+    assert_eq!(put(&target, &[]).await, Written::Done);
+    // What passes is no flaw, and is tried again as a whole.
+    iam.detach_group_policy().group_name("people").policy_arn(&arn).send().await.expect("detached");
+    for _ in 0..3 {
+        world.wire.refuse("AttachGroupPolicy", "Throttling");
+    }
+    let held = target.read().await.expect("read");
+    let error = target.write(&held, &networks(&["203.0.113.9/32"])).await.expect_err("throttled");
+    told(&error, &format!("attaching policy {arn} to group people: Throttling: "));
+}
+
+#[tokio::test]
+async fn versions_of_others_stay() {
+    let Some(world) = World::start().await else { return };
+    let (iam, arn) = policy(&world).await;
+    let target = world.open(TargetKind::Policy, &arn, &[]);
+    let theirs = r#"{"Sid":"Theirs","Effect":"Deny","Action":"s3:*","Resource":"*"}"#;
+    let theirs = format!(r#"{{"Version":"2012-10-17","Statement":[{theirs}]}}"#);
+    let made = iam.create_policy_version().policy_arn(&arn).policy_document(&theirs);
+    made.send().await.expect("a version");
+    for last in 1..=4 {
+        assert_eq!(put(&target, &[&format!("203.0.113.{last}/32")]).await, Written::Done);
+    }
+    // Ours went for ours.
+    assert_eq!(versions(&iam, &arn).await, ["v2", "v3", "v4", "v5", "v6*"]);
+    assert_eq!(put(&target, &[]).await, Written::Done);
+    assert_eq!(versions(&iam, &arn).await, ["v2", "v7*"]);
+    target.retire().await.expect("retired");
+    assert_eq!(versions(&iam, &arn).await, ["v2", "v7*"]);
+    // Where there are none of ours, one of theirs goes: the address is denied.
+    for _ in 0..3 {
+        let made = iam.create_policy_version().policy_arn(&arn).policy_document(&theirs);
+        made.send().await.expect("a version");
+    }
+    assert_eq!(put(&target, &["203.0.113.7/32"]).await, Written::Done);
+    assert_eq!(versions(&iam, &arn).await, ["v10", "v11*", "v7", "v8", "v9"]);
 }
 
 #[tokio::test]
