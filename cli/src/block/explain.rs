@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use callerwatch_detection::activity::Cloud;
 use callerwatch_detection::steps::{Step, denying};
-use callerwatch_response::Store;
 use callerwatch_response::guard::{Guard, Refusal, Verdict, judge};
+use callerwatch_response::{Store, TargetId, TargetKind};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
@@ -32,6 +32,9 @@ const GUARDS: [Guard; 10] = [
 ];
 /// Where this tool denies nothing itself.
 const CLOUDS: [Cloud; 2] = [Cloud::Azure, Cloud::Gcp];
+
+/// Calls of your own APIs are in no log that is read.
+const CUSTOMERS: &str = "who uses your own APIs from there is not known to callerwatch";
 
 /// All that is said of an address.
 struct Explanation {
@@ -66,10 +69,7 @@ pub(super) async fn explain(options: &ExplainOptions) -> anyhow::Result<u8> {
     };
     let room = room(&prospects);
     verdict = judge(&candidate, &grounds.facts(&gathered.known, &denials, &room));
-    let commands = match &denial {
-        Some((denial, _)) => denying(&denial.network, &CLOUDS),
-        None => Vec::new(),
-    };
+    let commands = commands(&verdict, denial.as_ref().map(|(denial, _)| &denial.network));
     let told = Explanation { verdict, prospects, commands, unasked };
     let mut out = io::BufWriter::new(io::stdout().lock());
     match format {
@@ -83,6 +83,20 @@ pub(super) async fn explain(options: &ExplainOptions) -> anyhow::Result<u8> {
         Some(_) => 0,
         None => EXIT_REFUSED,
     })
+}
+
+/// What denies it elsewhere, to be pasted: nothing for what must not be denied whoever is named.
+fn commands(verdict: &Verdict, network: Option<&IpNet>) -> Vec<Step> {
+    let may_be = verdict.refusals.iter().all(|it| it.unless_named.is_some());
+    network.filter(|_| may_be).map(|network| denying(network, &CLOUDS)).unwrap_or_default()
+}
+
+/// What no guard can ask about a target.
+fn unguarded(target: &TargetId) -> Option<&'static str> {
+    match target.kind {
+        TargetKind::Ipv4Set | TargetKind::Ipv6Set => Some(CUSTOMERS),
+        TargetKind::Policy | TargetKind::OrganizationPolicy => None,
+    }
 }
 
 /// What is wider than anything that is ever denied has no prospects.
@@ -125,6 +139,9 @@ impl Explanation {
         writeln!(out, "targets")?;
         for Prospect { target, would } in prospects {
             writeln!(out, "  {}", plain(&target.to_string()))?;
+            if let Some(unguarded) = unguarded(target) {
+                writeln!(out, "    {unguarded}")?;
+            }
             match would {
                 Ok(Would { ours, others, then, state, left }) => {
                     let state = list::in_words(state);
@@ -142,6 +159,10 @@ impl Explanation {
         }
         for Step { cloud, title, text, .. } in commands {
             writeln!(out, "{}: {title}\n  {text}", cloud.name())?;
+        }
+        if commands.is_empty() {
+            let clouds = CLOUDS.map(Cloud::name).join(", ");
+            writeln!(out, "{clouds}: no command, since nobody can take this on themselves")?;
         }
         Ok(())
     }
@@ -176,13 +197,18 @@ impl Explanation {
         let target = |it: &Prospect| match &it.would {
             Ok(Would { ours, others, then, state, left }) => json!({
                 "target": it.target.to_string(),
+                "not_known": unguarded(&it.target),
                 "ours": ours,
                 "others": others,
                 "ours_then": then,
                 "state": list::word(state),
                 "room_left": left,
             }),
-            Err(why) => json!({ "target": it.target.to_string(), "error": why }),
+            Err(why) => json!({
+                "target": it.target.to_string(),
+                "not_known": unguarded(&it.target),
+                "error": why,
+            }),
         };
         let command = |step: &Step| json!({ "cloud": step.cloud.name(), "title": step.title, "command": step.text });
         json!({
@@ -199,7 +225,7 @@ impl Explanation {
 
 #[cfg(test)]
 mod tests {
-    use callerwatch_response::{State, TargetId, TargetKind};
+    use callerwatch_response::State;
 
     use super::*;
 
@@ -254,9 +280,11 @@ guards
   to deny it all the same: --cut-off 'alice'
 targets
   ipv4-set arn:1
+    who uses your own APIs from there is not known to callerwatch
     holds 2 of ours and 1 of others; would hold 3 of ours, with room for 9996 prefixes left;
     it would be: denied
   ipv4-set arn:2
+    who uses your own APIs from there is not known to callerwatch
     cannot be asked: reading it
 Azure: deny it";
         assert!(text.starts_with(start), "{text}");
@@ -271,8 +299,43 @@ Azure: deny it";
         assert_eq!(told["guards"][6]["verdict"], "refuse");
         assert_eq!(told["guards"][6]["reasons"][0]["unless_named"][0], "alice");
         assert_eq!(told["targets"][0]["ours_then"], 3);
+        assert_eq!(told["targets"][0]["not_known"], CUSTOMERS);
         assert_eq!(told["targets"][1]["error"], "reading it");
         assert_eq!(told["commands"].as_array().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_policy_denies_nobodys_customers() {
+        for (kind, expected) in [
+            (TargetKind::Policy, None),
+            (TargetKind::OrganizationPolicy, None),
+            (TargetKind::Ipv4Set, Some(CUSTOMERS)),
+            (TargetKind::Ipv6Set, Some(CUSTOMERS)),
+        ] {
+            assert_eq!(unguarded(&TargetId { kind, arn: String::new() }), expected, "{kind:?}");
+        }
+    }
+
+    /// Whoever pastes what is printed asks no guard.
+    #[test]
+    fn for_what_is_protected_there_is_no_command() {
+        let mut told = explanation();
+        let network = told.verdict.network;
+        assert_eq!(commands(&told.verdict, network.as_ref()).len(), 2, "a person may be named");
+        for guard in
+            [Guard::Address, Guard::Trusted, Guard::Listed, Guard::Caller, Guard::BreakGlass]
+        {
+            let reason = "it is yours".to_owned();
+            told.verdict.refusals.push(Refusal { guard, reason, unless_named: None });
+            told.commands = commands(&told.verdict, network.as_ref());
+            assert_eq!(told.commands, [], "{guard}");
+            let mut out = Vec::new();
+            told.text(&mut out, "203.0.113.7").unwrap();
+            let text = String::from_utf8(out).unwrap();
+            let last = "\nAzure, GCP: no command, since nobody can take this on themselves\n";
+            assert!(text.ends_with(last), "{text}");
+            told.verdict.refusals.pop();
+        }
     }
 
     #[test]

@@ -199,7 +199,7 @@ impl Policy {
     async fn versions(&self) -> Result<Vec<PolicyVersion>, TargetError> {
         let asked = self.iam.list_policy_versions().policy_arn(&self.id.arn).send().await;
         let what = || format!("listing versions of {}", self.id);
-        let told = asked.map_err(|error| TargetError::refused(what(), &error))?;
+        let told = asked.map_err(|error| TargetError::unread(what(), &error))?;
         let mut versions = told.versions.unwrap_or_default();
         versions.sort_by_key(number);
         Ok(versions)
