@@ -241,19 +241,29 @@ impl Handler {
             self.store.record(&ended).await?;
         }
         say(due, &ran, mode);
-        // On schedule: an alert's run has what it would have denied among them.
-        if mode == Mode::DryRun && due.cases.is_empty() && !ran.converged.denials.is_empty() {
-            let denials = ran.converged.denials.len();
+        count(&ran, metrics);
+        if mode == Mode::DryRun && due.cases.is_empty() {
+            // Nothing of this changes from one run to the next, so that nobody is told each time.
+            self.say_what_stays().await?;
+        } else {
+            self.tell(ran.changes.into_iter().chain(ended).collect(), mode).await;
+        }
+        let uid = |place: usize| due.cases.get(place).map(|case| case.alert.uid.clone());
+        Ok(again.into_iter().filter_map(uid).collect())
+    }
+
+    /// Says in the log what was denied while it was enforced, since in a dry run nothing of it ends.
+    async fn say_what_stays(&self) -> Result<(), Fault> {
+        let denials = self.store.denials().await?;
+        let denials = denials.iter().filter(|it| !it.is_let_go()).count();
+        if denials > 0 {
             tracing::warn!(
                 denials,
                 "what was denied before stays denied, past its time too: in a dry run nothing ends; \
                  take it out with `callerwatch block rollback --table TABLE`, or enforce again"
             );
         }
-        count(&ran, metrics);
-        self.tell(ran.changes.into_iter().chain(ended).collect(), mode).await;
-        let uid = |place: usize| due.cases.get(place).map(|case| case.alert.uid.clone());
-        Ok(again.into_iter().filter_map(uid).collect())
+        Ok(())
     }
 
     /// Ends the sessions of who succeeded, in what is denied. Those that could not be are to come again.
