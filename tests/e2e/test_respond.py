@@ -7,7 +7,9 @@ says until when it lasts.
 
 import concurrent.futures
 import json
+import os
 import pathlib
+import subprocess
 import time
 import urllib.parse
 from typing import Any, Callable, Iterator
@@ -18,6 +20,7 @@ from emulator import Emulator, wait_for
 from . import events
 from .deployment import RANGES, Deployment, Inbox, batch
 from .proxy import Fault, Proxy
+from .scan import CALLERWATCH
 
 # Calls of yesterday are denied for whatever the hour is. Without what AWS publishes nothing is denied.
 LISTS = '[[lists]]\npath = "ranges.txt"\ncategory = "cloud"\n'
@@ -27,6 +30,7 @@ READS = {
     "dynamodb": ("GetItem", "Query"),
     "iam": ("Get", "List"),
     "wafv2": ("Get", "List"),
+    "organizations": ("Describe",),
     "s3": ("GET", "HEAD"),
     # That is the announcement.
     "sns": ("PublishBatch",),
@@ -60,6 +64,15 @@ class Response:
     def version(self) -> str:
         """Its id."""
         return self.iam.get_policy(PolicyArn=self.policy_arn)["Policy"]["DefaultVersionId"]
+
+    def write_policy(self, document: dict[str, Any]) -> None:
+        """Writes the policy, as somebody would by hand."""
+        versions = self.iam.list_policy_versions(PolicyArn=self.policy_arn)["Versions"]
+        older = [it["VersionId"] for it in versions if not it["IsDefaultVersion"]]
+        if len(versions) == 5:
+            self.iam.delete_policy_version(PolicyArn=self.policy_arn, VersionId=older[-1])
+        text = json.dumps(document)
+        self.iam.create_policy_version(PolicyArn=self.policy_arn, PolicyDocument=text, SetAsDefault=True)
 
     def in_set(self, kind: str) -> set[str]:
         """The networks of a set."""
@@ -105,6 +118,17 @@ class Response:
         bodies = [json.dumps({"finding_info": {"uid": uid}}) for uid in uids]
         answer = self.deployment.invoke(batch(bodies), "RespondFunctionName")
         return sorted(int(it["itemIdentifier"]) for it in answer["batchItemFailures"])
+
+    def by_hand(self, *arguments: str) -> str:
+        """What `callerwatch block` says, of a person with all rights."""
+        credentials = self.deployment.emulator.credentials(self.deployment.account)
+        table = self.deployment.outputs["TableName"]
+        told = subprocess.run(
+            [str(CALLERWATCH), "block", *arguments, "--table", table],
+            capture_output=True, text=True, timeout=120, check=False, env=os.environ | credentials,
+        )
+        assert told.returncode == 0, (told.returncode, told.stdout, told.stderr)
+        return told.stdout
 
     def notices(self) -> list[dict[str, Any]]:
         """What was told of what changed."""
@@ -160,12 +184,12 @@ def wire() -> Iterator[Proxy]:
 @pytest.fixture(scope="module")
 def answering(wire: Proxy, built: pathlib.Path) -> Iterator[Answering]:
     """Deploys what denies, into an account of its own."""
-    services = ("DYNAMODB", "SNS", "IAM", "WAFV2", "S3")
+    services = ("DYNAMODB", "SNS", "IAM", "WAFV2", "S3", "ORGANIZATIONS")
     environment = {f"AWS_ENDPOINT_URL_{it}": wire.url for it in services}
     with Emulator(environment=environment) as emulator:
         wire.upstream = emulator.url
 
-        def answering(mode: str, *, history: bool = True) -> Response:
+        def answering(mode: str, *, history: bool = True, organization: str = "") -> Response:
             account = str(next(ACCOUNTS))
             iam, waf = emulator.client("iam", account), emulator.client("wafv2", account)
             iam.create_group(GroupName="people")
@@ -182,6 +206,12 @@ def answering(wire: Proxy, built: pathlib.Path) -> Iterator[Answering]:
                 "Ipv4SetArn": sets["IPV4"]["ARN"],
                 "Ipv6SetArn": sets["IPV6"]["ARN"],
             }
+            if organization:
+                client = emulator.client("organizations", account)
+                made = client.create_policy(
+                    Name="deny", Description="", Content=organization, Type="SERVICE_CONTROL_POLICY"
+                )
+                parameters["OrganizationPolicyArn"] = made["Policy"]["PolicySummary"]["Arn"]
             stack = emulator.deploy(parameters=parameters, code=built, account=account)
             deployment = Deployment(emulator, wire, stack, None)
             deployment.sqs.set_queue_attributes(
@@ -211,6 +241,17 @@ def uid_of(response: Response, source: str) -> str:
         return None
 
     return wait_for(f"the alert of {source}", found)
+
+
+def states_of(response: Response, address: str) -> list[dict[str, Any]]:
+    """What the command says of an address, by target."""
+    lines = response.by_hand("list", "--format", "json").splitlines()
+    return [
+        state
+        for it in map(json.loads, lines)
+        if it.get("network") == f"{address}/32"
+        for state in it["states"]
+    ]
 
 
 def test_an_attack_is_denied_and_let_go_again(enforcing: Response) -> None:
@@ -388,8 +429,92 @@ def test_twenty_at_once_while_others_write_and_are_throttled(enforcing: Response
     assert enforcing.in_set("IPV4") == set()
 
 
+def test_an_answer_that_was_lost_makes_nothing_of_ours_others(enforcing: Response, wire: Proxy) -> None:
+    """A set is written and nobody is told: who asks again meets its own lock token."""
+    address = "203.0.113.60"
+    lost = Fault("wafv2", "lost", times=1, operation="UpdateIPSet")
+    # The emulator holds nobody to a lock token.
+    conflict = Fault("wafv2", "conflict", times=1, operation="UpdateIPSet")
+    wire.set_faults(enforcing.deployment.account, lost, conflict)
+    try:
+        enforcing.attack(events.brute_force(address))
+        wait_for("it to be denied", lambda: f"{address}/32" in enforcing.in_set("IPV4"), 60)
+        enforcing.settle()
+        wait_for("its alert to be served", lambda: enforcing.tell([uid_of(enforcing, address)]) == [], 60)
+    finally:
+        wire.set_faults(enforcing.deployment.account)
+    assert (lost.met, conflict.met) == (1, 1)
+    enforcing.look_after()
+    assert {it["state"] for it in states_of(enforcing, address)} == {"denied"}
+    assert not [it for it in enforcing.told("foreign") if address in it["why"]]
+    enforcing.expire()
+    assert enforcing.in_set("IPV4") == set()
+
+
+def test_a_rollback_takes_out_ours_and_leaves_what_others_added(enforcing: Response) -> None:
+    address, before = "203.0.113.61", enforcing.document()
+    enforcing.attack(events.brute_force(address))
+    wait_for("it to be denied", lambda: address in enforcing.in_policy(), 60)
+    wait_for("it to be in the set", lambda: f"{address}/32" in enforcing.in_set("IPV4"), 60)
+    enforcing.settle()
+    # Meanwhile somebody puts addresses into the set and the policy, and a statement beside ours.
+    enforcing.write_set("IPV4", enforcing.in_set("IPV4") | {"198.51.100.0/28"})
+    document = enforcing.document()
+    theirs = {"Sid": "Theirs", "Effect": "Deny", "Action": "s3:DeleteBucket", "Resource": "*"}
+    listed = document["Statement"][0]["Condition"]["IpAddress"]
+    listed["aws:SourceIp"] = sorted({*enforcing.in_policy(), "198.51.100.64/28"})
+    document["Statement"].insert(0, theirs)
+    enforcing.write_policy(document)
+
+    told = enforcing.by_hand("rollback", "--yes")
+    assert f"{address} removed in policy" in told and f"{address} removed in ipv4-set" in told, told
+    assert enforcing.in_set("IPV4") == {"198.51.100.0/28"}
+    (first, ours) = enforcing.document()["Statement"]
+    assert first == theirs
+    assert ours["Sid"] == "CallerwatchDeny"
+    assert ours["Condition"]["IpAddress"]["aws:SourceIp"] == ["198.51.100.64/28"]
+    # Nothing is in the way of whoever deletes the policy.
+    versions = enforcing.iam.list_policy_versions(PolicyArn=enforcing.policy_arn)["Versions"]
+    assert [it["IsDefaultVersion"] for it in versions] == [True]
+    # And the same alert brings nothing back.
+    assert enforcing.tell([uid_of(enforcing, address)]) == []
+    enforcing.look_after()
+    assert enforcing.in_set("IPV4") == {"198.51.100.0/28"}
+    enforcing.write_set("IPV4", set())
+    enforcing.write_policy(before)
+    enforcing.look_after()
+    assert enforcing.in_policy() == set()
+
+
+def test_what_was_denied_before_a_dry_run_is_said_to_stay(enforcing: Response) -> None:
+    address = "203.0.113.62"
+    enforcing.attack(events.brute_force(address))
+    wait_for("it to be denied", lambda: f"{address}/32" in enforcing.in_set("IPV4"), 60)
+    enforcing.settle()
+    name = enforcing.deployment.outputs["RespondFunctionName"]
+    functions = enforcing.deployment.functions
+    told = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+
+    def is_said() -> list[str]:
+        enforcing.look_after()
+        log = enforcing.deployment.stack.function_log(name)
+        return [it for it in log if "what was denied before stays denied" in it]
+
+    try:
+        changed = {"Variables": told | {"CALLERWATCH_RESPOND_MODE": "dry-run"}}
+        functions.update_function_configuration(FunctionName=name, Environment=changed)
+        said = wait_for("it to be said", is_said)
+        assert "callerwatch block rollback --table TABLE" in said[0]
+    finally:
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": told})
+    enforcing.by_hand("rollback", "--yes")
+    assert enforcing.in_set("IPV4") == set()
+
+
 def test_a_dry_run_changes_nothing(answering: Answering, wire: Proxy) -> None:
-    dry = answering("dry-run")
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    content = {"Version": "2012-10-17", "Statement": [everything]}
+    dry = answering("dry-run", organization=json.dumps(content))
     version = dry.version()
     address = "203.0.113.5"
     dry.attack(events.brute_force(address))
@@ -401,12 +526,21 @@ def test_a_dry_run_changes_nothing(answering: Answering, wire: Proxy) -> None:
     dry.look_after()
     # Digests come by the clock, and are none of this.
     asked = [it for it in wire.counted(dry.deployment.account) if not it.key.startswith("digest")]
-    assert {it.service for it in asked} >= {"dynamodb", "iam", "wafv2", "sns"}
+    assert {it.service for it in asked} >= {"dynamodb", "iam", "wafv2", "organizations", "sns"}
     changing = [it for it in asked if not it.operation.startswith(READS[it.service])]
     assert changing == []
     assert {it["response"] for it in dry.notices()} == {"dry-run"}
     assert (dry.version(), dry.in_policy(), dry.in_set("IPV4")) == (version, set(), set())
     assert (dry.denials(), dry.trail()) == ({}, [])
+    targets = {it["target"].split(" ")[0] for it in dry.told("denied")}
+    assert targets == {"policy", "organization-policy", "ipv4-set"}
+    organizations = dry.deployment.stack.client("organizations")
+    (listed,) = [
+        it for it in organizations.list_policies(Filter="SERVICE_CONTROL_POLICY")["Policies"]
+        if it["Name"] == "deny"
+    ]
+    held = organizations.describe_policy(PolicyId=listed["Id"])["Policy"]["Content"]
+    assert json.loads(held) == content
 
 
 def test_nothing_is_denied_while_nobody_knows_who_works_there(answering: Answering) -> None:
