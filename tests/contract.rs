@@ -1,6 +1,7 @@
 //! The contract of a ledger, run on every implementation there is.
 
 mod baselines;
+mod digests;
 mod histories;
 mod implementations;
 
@@ -9,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use callerwatch_adapters::ledger::{Digests, DynamoLedger};
+use callerwatch_adapters::ledger::DynamoLedger;
 use callerwatch_detection::activity::Outcome;
 use callerwatch_detection::budget::Budget;
 use callerwatch_detection::decide;
@@ -35,6 +36,7 @@ fn contract<L: Facts>(make: impl Fn() -> L) {
     repeats_change_nothing(&make());
     order_does_not_matter(&make(), &make());
     announcements_are_claimed_once(&make());
+    a_success_is_claimed_once(&make());
     a_lease_ends(&make());
     marks_come_back_with_the_evidence(&make());
     budgets_are_spent_once(&make());
@@ -204,51 +206,6 @@ fn dynamodb_looks() {
     });
 }
 
-/// What is left to digests is told once, the highest first, and however late the digest is.
-#[test]
-fn dynamodb_digests() {
-    let Some(emulator) = Emulator::start() else { return };
-    let client = aws_sdk_dynamodb::Client::new(&emulator.config());
-    emulator.block_on(async {
-        create_table(&client, "digests").await;
-        let ledger = DynamoLedger::new(client.clone(), "digests", Bounds::default(), 3, 90);
-        let digests = Digests::new(client.clone(), "digests");
-        let hours = async |at: i64| digests.claim(now(at)).await.expect("claim");
-        let leave = async |n: u8, severity, score, hour: Timestamp| {
-            let key = LedgerKey::of_public([203, 0, 113, n].into());
-            let told = Told::InDigest(hour.hour());
-            let record = Record { title: format!("alert {n}"), score, told, ..Record::default() };
-            for _ in 0..2 {
-                ledger.mark(&key, mark(severity), Some(&record)).await.expect("mark");
-            }
-        };
-        // From 08:00 on.
-        leave(1, Severity::Low, 20, now(60)).await;
-        leave(2, Severity::High, 61, now(120)).await;
-        leave(3, Severity::High, 75, now(3_700)).await;
-        assert_eq!(hours(3_700).await.map(|(_, last)| last), Some(now(-1).hour()), "not over yet");
-        let told = async |at: i64| {
-            let (first, last) = hours(at).await?;
-            let digest = digests.due(first, last).await.expect("due");
-            Some((digest.shown.iter().map(|due| due.title.clone()).collect::<Vec<_>>(), last))
-        };
-        let (titles, last) = told(3_900).await.expect("a digest");
-        assert_eq!(
-            (titles, last),
-            (vec!["alert 2".to_owned(), "alert 1".to_owned()], now(0).hour())
-        );
-        // It died before it said so: nobody else tells it before the lease ends.
-        assert_eq!(told(3_930).await, None);
-        let (titles, last) = told(7_500).await.expect("a digest");
-        assert_eq!(titles, ["alert 3", "alert 2", "alert 1"]);
-        digests.finish(last).await.expect("finish");
-        digests.finish(last.back(1)).await.expect("finish");
-        assert_eq!(told(7_600).await, None);
-        let (titles, _) = told(11_100).await.expect("an hour");
-        assert_eq!(titles, [""; 0]);
-    });
-}
-
 fn key() -> LedgerKey {
     LedgerKey::of_public("203.0.113.7".parse().expect("an address"))
 }
@@ -339,7 +296,11 @@ fn order_does_not_matter<L: Ledger>(forward: &L, backward: &L) {
 }
 
 fn mark(severity: Severity) -> Mark {
-    Mark { day: now(0).day(), severity }
+    Mark { day: now(0).day(), severity, has_success: false }
+}
+
+fn success(severity: Severity) -> Mark {
+    Mark { has_success: true, ..mark(severity) }
 }
 
 fn now(secs: i64) -> Timestamp {
@@ -347,7 +308,11 @@ fn now(secs: i64) -> Timestamp {
 }
 
 fn claim<L: Ledger>(ledger: &L, severity: Severity, secs: i64) -> Claim {
-    block_on(ledger.claim(&key(), mark(severity), now(secs))).expect("claim")
+    claim_of(ledger, mark(severity), secs)
+}
+
+fn claim_of<L: Ledger>(ledger: &L, mark: Mark, secs: i64) -> Claim {
+    block_on(ledger.claim(&key(), mark, now(secs))).expect("claim")
 }
 
 fn announcements_are_claimed_once<L: Ledger>(ledger: &L) {
@@ -361,6 +326,29 @@ fn announcements_are_claimed_once<L: Ledger>(ledger: &L) {
         assert_eq!(claim(ledger, Severity::Low, 2), Claim::Announced);
     }
     assert_eq!(claim(ledger, Severity::High, 3), Claim::Granted);
+}
+
+/// That somebody got in is told though its severity is no higher, or lower; and then is told.
+fn a_success_is_claimed_once<L: Ledger>(ledger: &L) {
+    let told = |mark| {
+        block_on(ledger.mark(&key(), mark, Some(&Record::default()))).expect("mark");
+    };
+    assert_eq!(claim(ledger, Severity::High, 0), Claim::Granted);
+    // Each by itself: who tells of failures does not hold who tells of the success.
+    assert_eq!(claim_of(ledger, success(Severity::Medium), 0), Claim::Granted);
+    told(mark(Severity::High));
+    assert_eq!(claim_of(ledger, success(Severity::Medium), 1), Claim::Held);
+    told(success(Severity::Medium));
+    assert_eq!(claim_of(ledger, success(Severity::Medium), 2), Claim::Announced);
+    assert_eq!(claim(ledger, Severity::High, 2), Claim::Announced);
+    assert_eq!(claim_of(ledger, success(Severity::High), 2), Claim::Granted);
+    told(success(Severity::High));
+    // It tells of all that was told while nothing had succeeded.
+    assert_eq!(claim_of(ledger, success(Severity::High), 3), Claim::Announced);
+    assert_eq!(claim(ledger, Severity::High, 3), Claim::Announced);
+    assert_eq!(claim(ledger, Severity::Critical, 3), Claim::Granted);
+    let marks = [success(Severity::Medium), mark(Severity::High), success(Severity::High)];
+    assert_eq!(Vec::from_iter(observe(ledger, &failures([1])).marks), marks);
 }
 
 /// Whoever claimed may have died: the claim must come free by itself.
@@ -382,12 +370,16 @@ fn marks_come_back_with_the_evidence<L: Ledger>(ledger: &L) {
 fn budgets_are_spent_once<L: Ledger>(ledger: &L) {
     let admit = |name: &str, most, day: i64| {
         let budget = Budget { name: name.to_owned(), most };
-        let mark = Mark { day: now(86_400 * day).day(), severity: Severity::High };
-        block_on(ledger.admit(&budget, &key(), mark)).expect("admit")
+        let mark = Mark { day: now(86_400 * day).day(), ..mark(Severity::High) };
+        block_on(ledger.admit(&budget, &key(), mark)).expect("admit").is_admitted()
     };
     assert!(admit("a", 2, 0) && admit("a", 2, 1));
     assert!(admit("a", 2, 0) && admit("a", 2, 1), "again");
     assert!(!admit("a", 2, 2) && !admit("a", 2, 3));
+    assert!(admit("a", 2, 0) && admit("a", 2, 1), "who has a place keeps it when all is taken");
+    assert!(!admit("a", 2, 2));
+    assert!(admit("a", 3, 2) && !admit("a", 3, 3), "a policy that allows more is heard");
+    assert!(admit("a", 3, 0) && admit("a", 3, 2));
     assert!(admit("b", 1, 2) && !admit("b", 1, 3));
     assert!(!admit("c", 0, 0));
 }
@@ -417,12 +409,14 @@ fn alerts_are_amended_by_more<L: Ledger>(ledger: &L) {
     assert_eq!(claim(ledger, Severity::High, 0), Claim::Granted);
     block_on(ledger.mark(&key(), mark(Severity::High), Some(&told))).expect("mark");
     assert_eq!(claim(ledger, Severity::High, 1), Claim::Granted);
-    let last = Record { has_success: true, ..told };
-    block_on(ledger.mark(&key(), mark(Severity::High), Some(&last))).expect("mark");
+    assert_eq!(claim_of(ledger, success(Severity::High), 1), Claim::Granted);
+    block_on(ledger.mark(&key(), success(Severity::High), Some(&told))).expect("mark");
+    assert_eq!(claim_of(ledger, success(Severity::High), 2), Claim::Announced);
     assert_eq!(claim(ledger, Severity::High, 2), Claim::Announced);
     let whole = observe(ledger, &failures([1]));
-    assert_eq!(Vec::from_iter(whole.marks), [mark(Severity::High)]);
-    assert_eq!(Vec::from_iter(whole.deferred), [mark(Severity::Low), mark(Severity::High)]);
+    assert_eq!(Vec::from_iter(whole.marks), []);
+    let deferred = [mark(Severity::Low), mark(Severity::High), success(Severity::High)];
+    assert_eq!(Vec::from_iter(whole.deferred), deferred);
 }
 
 /// Ten thousand failures of one account, in batches, before and after a spray and a sign-in: what

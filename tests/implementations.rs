@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use callerwatch_adapters::ledger::{DynamoLedger, LedgerError};
 use callerwatch_detection::activity::Cloud;
 use callerwatch_detection::baseline::{Baseline, Who};
-use callerwatch_detection::budget::Budget;
+use callerwatch_detection::budget::{Admission, Budget};
 use callerwatch_detection::history::AccountDay;
 use callerwatch_detection::ledger::{
     Batch, Claim, Ledger, Mark, Record, SharedMemoryLedger, SourceLedger, WarmLedger,
@@ -90,7 +90,7 @@ impl Ledger for OnRuntime<'_> {
         budget: &Budget,
         key: &LedgerKey,
         mark: Mark,
-    ) -> Result<bool, LedgerError> {
+    ) -> Result<Admission, LedgerError> {
         self.emulator.block_on(self.ledger.admit(budget, key, mark))
     }
 

@@ -11,7 +11,7 @@ use callerwatch_detection::activity::{ActorKind, Cloud, Outcome};
 use callerwatch_detection::alert::Alert;
 use callerwatch_detection::detections::DETECTIONS;
 use callerwatch_detection::intelligence::{Category, Intelligence};
-use callerwatch_detection::ocsf::{Activity, EVIDENCES_MAX, finding_of};
+use callerwatch_detection::ocsf::{Activity, EVIDENCES_MAX, Status, finding_of, set_status};
 use callerwatch_detection::policy::Policy;
 use callerwatch_detection::sink::Announcement;
 use callerwatch_detection::source::Source;
@@ -50,6 +50,7 @@ fn every_finding_passes_the_schema() {
     of_every_detection(&mut findings);
     of_every_source(&mut findings);
     of_samples(&mut findings);
+    of_what_became_of_them(&mut findings);
     of_messages(&mut findings);
     let Some(faults) = judged(&findings) else { return };
     assert_eq!(faults, "", "of {} findings", findings.count);
@@ -138,6 +139,41 @@ fn of_samples(findings: &mut Findings) {
     assert_eq!(alerts.len(), 6);
     for alert in &alerts {
         findings.add_alert("the sample incident", alert);
+    }
+}
+
+/// What is suppressed, in part and in whole, and what `alerts show` prints of what is stored.
+fn of_what_became_of_them(findings: &mut Findings) {
+    let policy = |of: &str| {
+        let rest = "until = 2026-12-31\nreason = \"a drill \u{202e}\"";
+        Policy::parse(&format!("[[suppressions]]\n{of}\n{rest}\n")).expect("a policy")
+    };
+    let mut calls: Vec<_> = (0..12)
+        .map(|n| call(&format!("e-{n}"), 20 * n, "203.0.113.7", "alice", Outcome::LoginFailed))
+        .collect();
+    calls.push(call("e-12", 300, "203.0.113.7", "alice", Outcome::LoginSucceeded));
+    let in_part = "detection = \"login-failures\"";
+    let whole = "source = \"203.0.113.7\"";
+    for (of, expected, silent) in [(in_part, Status::New, 1), (whole, Status::Suppressed, 2)] {
+        for telling in Telling::ALL {
+            let told = decided(&calls, &Intelligence::default(), &policy(of), telling);
+            let [alert] = &told[..] else { panic!("one alert") };
+            let finding = finding_of(alert, Activity::Create, EVIDENCES_MAX);
+            assert_eq!(finding["status_id"], expected.id(), "{of}");
+            let parts = finding["unmapped"]["suppressed"].as_array().expect("what is suppressed");
+            assert_eq!(parts.len(), silent, "{of}");
+            assert_eq!(parts[0]["until"], "2026-12-31");
+            findings.add_alert(&format!("suppressed by {of}, {telling:?}"), alert);
+            for status in [Status::New, Status::Suppressed, Status::Resolved] {
+                for detail in [None, Some("dealt with")] {
+                    let mut finding = finding.clone();
+                    set_status(&mut finding, status, detail);
+                    let is_closed = finding["activity_id"] == 3 && finding["type_uid"] == 200_403;
+                    assert_eq!(is_closed, status == Status::Resolved);
+                    findings.add(&format!("{status:?} since, {of}, {detail:?}"), &finding);
+                }
+            }
+        }
     }
 }
 

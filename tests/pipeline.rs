@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use callerwatch_detection::activity::Cloud;
 use callerwatch_detection::alert::Alert;
 use callerwatch_detection::baseline::{Baseline, Who};
-use callerwatch_detection::budget::Budget;
+use callerwatch_detection::budget::{Admission, Budget};
 use callerwatch_detection::decide;
 use callerwatch_detection::history::AccountDay;
 use callerwatch_detection::intelligence::Intelligence;
@@ -18,7 +18,6 @@ use callerwatch_detection::ledger::{
 };
 use callerwatch_detection::observe::Observer;
 use callerwatch_detection::policy::Policy;
-use callerwatch_detection::score::Severity;
 use callerwatch_detection::sink::{AlertSink, Announcement};
 use callerwatch_detection::source::LedgerKey;
 use callerwatch_detection::timestamp::Timestamp;
@@ -76,8 +75,8 @@ fn judgement<'a>(intelligence: &'a Intelligence, policy: &'a Policy) -> Judgemen
     Judgement { intelligence, policy, bounds: Bounds::default(), now }
 }
 
-/// What one clean pass finds, as uid, severity and calls.
-fn expected(records: &[String]) -> BTreeMap<String, (Severity, usize)> {
+/// What one clean pass finds, as uid, what it is announced as, and calls.
+fn expected(records: &[String]) -> BTreeMap<String, (Mark, usize)> {
     let (intelligence, policy) = (Intelligence::default(), Policy::default());
     let ledger = SharedMemoryLedger::default();
     let sink = Told::default();
@@ -93,15 +92,15 @@ fn expected(records: &[String]) -> BTreeMap<String, (Severity, usize)> {
 /// Remembers what it was told, and refuses where it is told to.
 #[derive(Default)]
 struct Told {
-    told: Mutex<Vec<(String, Severity, usize)>>,
+    told: Mutex<Vec<(String, Mark, usize)>>,
     faults: Faults,
 }
 
 impl Told {
     /// The last of each uid.
-    fn last(&self) -> BTreeMap<String, (Severity, usize)> {
+    fn last(&self) -> BTreeMap<String, (Mark, usize)> {
         let told = self.told.lock().expect("not poisoned");
-        told.iter().map(|(uid, severity, calls)| (uid.clone(), (*severity, *calls))).collect()
+        told.iter().map(|(uid, mark, calls)| (uid.clone(), (*mark, *calls))).collect()
     }
 }
 
@@ -111,7 +110,7 @@ impl AlertSink for Told {
     async fn publish(&self, announcements: &[Announcement<'_>]) -> Vec<Result<(), Refused>> {
         let publish = |alert: &Alert| {
             self.faults.before()?;
-            let told = (alert.uid.clone(), alert.severity, alert.calls);
+            let told = (alert.uid.clone(), Mark::of(alert), alert.calls);
             self.told.lock().expect("not poisoned").push(told);
             self.faults.after()
         };
@@ -188,7 +187,12 @@ impl<L: Ledger + Sync> Ledger for Failing<L> {
         self.with(self.ledger.claim(key, mark, now)).await
     }
 
-    async fn admit(&self, budget: &Budget, key: &LedgerKey, mark: Mark) -> Result<bool, Refused> {
+    async fn admit(
+        &self,
+        budget: &Budget,
+        key: &LedgerKey,
+        mark: Mark,
+    ) -> Result<Admission, Refused> {
         self.with(self.ledger.admit(budget, key, mark)).await
     }
 
@@ -262,15 +266,16 @@ proptest! {
         for key in &keys {
             let whole = block_on(failing.ledger.observe(key, &Batch::default())).expect("observe");
             let alerts = decide(key, whole, &intelligence, &policy);
-            known.extend(alerts.into_iter().map(|it| (it.uid, (it.severity, it.calls))));
+            known.extend(alerts.iter().map(|it| (it.uid.clone(), (Mark::of(it), it.calls))));
         }
         prop_assert_eq!(&known, &expected);
-        // Each was told, under its uid, and at its severity: more evidence may have lowered it.
+        // Each was told, under its uid, at its severity (more evidence may have lowered it), and that
+        // somebody got in.
         let told = sink.told.lock().expect("not poisoned").clone();
-        let distinct: BTreeSet<_> = told.iter().map(|(uid, severity, _)| (uid, severity)).collect();
-        for (uid, (severity, _)) in &expected {
-            let mut of_uid = told.iter().filter(|(told, ..)| told == uid);
-            prop_assert!(of_uid.any(|(_, told, _)| told >= severity), "{uid} in {told:?}");
+        let distinct: BTreeSet<_> = told.iter().map(|(uid, mark, _)| (uid, mark)).collect();
+        for (uid, (mark, _)) in &expected {
+            let of_uid = told.iter().filter(|(told, ..)| told == uid).map(|(_, mark, _)| mark);
+            prop_assert!(!mark.is_news(of_uid), "{uid} in {told:?}");
         }
         prop_assert!(told.iter().all(|(uid, ..)| expected.contains_key(uid)));
         if !has_faults {

@@ -215,7 +215,7 @@ class Deployment:
         return {
             item["pk"]["S"].removeprefix("alert#")
             for item in self.items()
-            if item["sk"]["S"] == "alert" and "announced" in item
+            if item["sk"]["S"] == "alert" and item.keys() & {"announced", "announced_success"}
         }
 
     def quarantined(self) -> list[dict[str, Any]]:
@@ -259,7 +259,7 @@ class Deployment:
                 self.dynamodb.delete_item(TableName=table, Key=key)
             elif item["sk"]["S"] == "ledger":
                 self.dynamodb.update_item(
-                    TableName=table, Key=key, UpdateExpression="REMOVE marks"
+                    TableName=table, Key=key, UpdateExpression="REMOVE marks, deferred"
                 )
         # Warm ones remember.
         self.kill()

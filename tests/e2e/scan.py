@@ -52,6 +52,12 @@ def detections(finding: dict[str, Any]) -> set[str]:
     return {it["uid"] for it in [info["analytic"], *info.get("related_analytics", [])]}
 
 
+def succeeded(alert: dict[str, Any]) -> bool:
+    """Whether something succeeded, as its evidences say, of which the successes come first."""
+    outcomes = {it["api"]["response"]["message"] for it in alert["evidences"]}
+    return bool(outcomes & {"success", "signed in", "password correct, sign-in stopped"})
+
+
 def essence(finding: dict[str, Any]) -> tuple[Any, ...]:
     """What must be the same of an alert, however its evidence came."""
     return (

@@ -10,7 +10,7 @@ from ocsf import faults
 from . import events
 from .conftest import Deploy
 from .deployment import Deployment, Inbox
-from .scan import detections, scan
+from .scan import detections, scan, succeeded
 
 LISTED = "198.51.100.66"
 POLICY = '[[lists]]\npath = "bad.txt"\ncategory = "malicious"\n'
@@ -76,9 +76,13 @@ def test_each_detection(
     assert attributes["detection"] == alert["finding_info"]["analytic"]["uid"]
     assert attributes["cloud"] in ("AWS", '["AWS"]')
     assert events.ACCOUNT in attributes["account"]
-    # Each severity once, and only upwards.
-    severities = [it["severity_id"] for it in told_of(inbox, uid)]
-    assert severities == sorted(set(severities))
+    # Only what is worse than before, or that somebody got in.
+    told = [(it["severity_id"], succeeded(it)) for it in told_of(inbox, uid)]
+    for place, (severity, success) in enumerate(told):
+        assert not any(
+            other >= severity and (had_success or not success)
+            for other, had_success in told[:place]
+        ), told
     if expected["severity"] in ("High", "Critical"):
         assert uid in grave.wait_for([uid])
 
@@ -127,6 +131,30 @@ def test_told_again_when_it_gets_worse(deployment: Deployment, inbox: Inbox) -> 
     assert (mild["activity_name"], worse["activity_name"]) == ("Create", "Update")
     assert worse["finding_info"]["analytic"]["uid"] == "success-after-denials"
     assert len(told_of(inbox, uid)) == 2
+
+
+def test_who_gets_in_after_the_failures_were_told_is_told_once(
+    deployment: Deployment, inbox: Inbox
+) -> None:
+    address = "203.0.113.43"
+    deployment.put(events.failures(address, "alice", 12))
+    ((uid, failures),) = wait_for("the alert", lambda: of_address(inbox, address)).items()
+    deployment.wait_until_idle()
+    before = len(told_of(inbox, uid))
+    deployment.put([events.sign_in(address, "alice", 200, succeeds=True)])
+
+    def got_in() -> list[dict[str, Any]]:
+        analytic = lambda it: it["finding_info"]["analytic"]["uid"]  # noqa: E731
+        return [it for it in told_of(inbox, uid) if analytic(it) == "login-after-failures"]
+
+    (success,) = wait_for("the success", got_in)
+    assert (failures["activity_name"], success["activity_name"]) == ("Create", "Update")
+    # Who subscribes to what is grave hears of it too.
+    assert success["severity_id"] >= failures["severity_id"]
+    deployment.put([events.sign_in(address, "alice", 300, succeeds=True)])
+    deployment.put(events.failures(address, "alice", 3, start=400))
+    deployment.wait_until_idle()
+    assert len(told_of(inbox, uid)) == before + 1
 
 
 def test_a_brute_force_that_succeeds_is_one_alert(

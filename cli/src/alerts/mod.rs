@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use anyhow::bail;
 use callerwatch_adapters::ledger::{ByHand, Listed, State, StoredAlert, StoredAlerts, Wanted};
 use callerwatch_adapters::{clients, clock};
+use callerwatch_detection::ocsf::Status;
 use serde_json::json;
 
 use crate::args::{AlertsCommand, Format, ListAlertsOptions};
@@ -102,24 +103,24 @@ fn state(state: &State) -> String {
 }
 
 /// OCSF's word and number of a state.
-fn status(state: &State) -> (u8, &'static str) {
+fn status(state: &State) -> Status {
     match state {
-        State::Open => (1, "New"),
-        State::Suppressed(_) => (3, "Suppressed"),
-        State::Quiet | State::Closed(_) => (4, "Resolved"),
+        State::Open => Status::New,
+        State::Suppressed(_) => Status::Suppressed,
+        State::Quiet | State::Closed(_) => Status::Resolved,
     }
 }
 
 fn summary(alert: &StoredAlert) -> serde_json::Value {
-    let (status_id, status) = status(&alert.state);
+    let status = status(&alert.state);
     json!({
         "uid": alert.uid,
         "day": alert.day,
         "severity_id": alert.severity.id(),
         "severity": alert.severity.name(),
         "risk_score": alert.score,
-        "status_id": status_id,
-        "status": status,
+        "status_id": status.id(),
+        "status": status.name(),
         "analytic": alert.detection,
         "source": alert.source,
         "count": alert.calls,

@@ -3,15 +3,13 @@
 use std::io::{self, Write};
 
 use callerwatch_adapters::ledger::{State, StoredAlert};
+use callerwatch_detection::ocsf;
 use callerwatch_response::guard::network_of_text;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{state, status};
 use crate::args::Format;
 use crate::report::{brief, plain, plain_json};
-
-/// OCSF `activity_id` of a finding that is closed.
-const CLOSE: u32 = 3;
 
 pub(super) fn show(alert: &StoredAlert, table: &str, format: Format) -> anyhow::Result<u8> {
     let mut finding = serde_json::from_str(&alert.finding).unwrap_or(Value::Null);
@@ -29,18 +27,11 @@ pub(super) fn show(alert: &StoredAlert, table: &str, format: Format) -> anyhow::
 
 /// The finding says how it was told; its state has changed since.
 fn as_it_is_now(finding: &mut Value, state: &State) {
-    let Some(fields) = finding.as_object_mut() else { return };
-    let (status_id, status) = status(state);
-    fields.insert("status_id".to_owned(), json!(status_id));
-    fields.insert("status".to_owned(), json!(status));
-    if let State::Closed(reason) | State::Suppressed(reason) = state {
-        fields.insert("status_detail".to_owned(), json!(reason));
-    }
-    if matches!(state, State::Closed(_) | State::Quiet) {
-        fields.insert("activity_id".to_owned(), json!(CLOSE));
-        fields.insert("activity_name".to_owned(), json!("Close"));
-        fields.insert("type_uid".to_owned(), json!(200_400 + CLOSE));
-    }
+    let detail = match state {
+        State::Closed(reason) | State::Suppressed(reason) => Some(reason.as_str()),
+        State::Open | State::Quiet => None,
+    };
+    ocsf::set_status(finding, status(state), detail);
 }
 
 fn text(out: &mut impl Write, alert: &StoredAlert, table: &str, finding: &Value) -> io::Result<()> {
@@ -60,6 +51,10 @@ fn text(out: &mut impl Write, alert: &StoredAlert, table: &str, finding: &Value)
     let found: Vec<String> =
         std::iter::once(detection.as_str()).chain(related).map(plain).collect();
     field("found", &found.join(", "))?;
+    let silent = finding.pointer("/unmapped/suppressed").and_then(Value::as_array);
+    for (index, part) in silent.into_iter().flatten().enumerate() {
+        field(if index == 0 { "silent" } else { "" }, &suppressed(part))?;
+    }
     field("source", &plain(source))?;
     field("day", &format!("{} (UTC)", plain(day)))?;
     field("calls", &alert.calls.to_string())?;
@@ -84,6 +79,12 @@ fn text(out: &mut impl Write, alert: &StoredAlert, table: &str, finding: &Value)
         field("deny", &format!("callerwatch block explain {network} --table {table}"))?;
     }
     field("uid", uid)
+}
+
+/// `login-failures until 2026-12-31: a drill`.
+fn suppressed(part: &Value) -> String {
+    let text = |name: &str| part.get(name).and_then(Value::as_str).map(brief).unwrap_or_default();
+    format!("{} until {}: {}", text("analytic"), text("until"), text("reason"))
 }
 
 /// `2026-03-02T09:15:00Z ConsoleLogin by alice from 203.0.113.7: sign-in failed`.

@@ -84,6 +84,8 @@ pub struct Alert {
     /// Whether somebody who is known here achieved something: a call, or a correct password. Failures
     /// cost an attacker nothing.
     pub has_success: bool,
+    /// Who did so, by fingerprints, as far as clouds tell.
+    pub achievers: BTreeSet<u64>,
     /// Findings of the day that the policy calls nothing: all of the alert's, or others, which are
     /// then left out of it.
     pub suppressed: Vec<Suppressed>,
@@ -104,6 +106,7 @@ impl Alert {
         let principals: HashSet<u64> =
             selection.of(&view.calls).filter_map(Entry::principal).collect();
         let principal = principal_of(view.key, &view.ledger.samples);
+        let achievements = selection.of(&view.calls).filter(|call| is_achievement(call));
         let samples = samples_of(view, &selection, samples);
         let members = Members::of(view, &selection, &samples);
         let trusted = members.trusted_network(view.policy, day).map(str::to_owned);
@@ -141,6 +144,7 @@ impl Alert {
             is_own: is_own(view, &members.known, day),
             samples,
             has_success: selection.of(&view.calls).any(is_achievement),
+            achievers: achievements.filter_map(Entry::principal).collect(),
             suppressed: Vec::new(),
             findings,
         })

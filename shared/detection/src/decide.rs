@@ -128,9 +128,10 @@ mod tests {
         assert_eq!(
             told(&Intelligence::default(), "", "12 fail alice every 20s; 1 login alice"),
             [concat!(
-                "1 sign-in after 12 failures from 203.0.113.7 | Medium 40 = +40 sign-in after 12 ",
-                "failures, and no earlier one of the principal from here | login-after-failures ",
-                "login-failures | 13 calls, 4 sampled"
+                "1 sign-in after 12 failures from 203.0.113.7 | High 60 = +60 sign-in after 12 ",
+                "failures, and no earlier one of the principal from here; until then 1 of 1 ",
+                "accounts here only failed | login-after-failures login-failures | 13 calls, 4 ",
+                "sampled"
             )]
         );
     }

@@ -13,6 +13,7 @@ use crate::intelligence::AutonomousSystem;
 use crate::sample::Sample;
 use crate::score::Severity;
 use crate::source::LedgerKey;
+use crate::suppress::Suppressed;
 
 /// The version of the schema.
 pub const SCHEMA_VERSION: &str = "1.8.0";
@@ -27,6 +28,51 @@ pub enum Activity {
     Create = 1,
     /// It replaces it.
     Update = 2,
+}
+
+/// What became of an alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It is open.
+    New = 1,
+    /// The policy or a person calls it nothing.
+    Suppressed = 3,
+    /// It is closed.
+    Resolved = 4,
+}
+
+impl Status {
+    /// OCSF `status_id`.
+    pub fn id(self) -> u8 {
+        self as u8
+    }
+
+    /// OCSF `status`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::New => "New",
+            Self::Suppressed => "Suppressed",
+            Self::Resolved => "Resolved",
+        }
+    }
+}
+
+/// OCSF `activity_id` of a finding that is closed.
+const CLOSE: u32 = 3;
+
+/// Says in a finding what became of it since it was told, and why.
+pub fn set_status(finding: &mut Value, status: Status, detail: Option<&str>) {
+    let Some(fields) = finding.as_object_mut() else { return };
+    fields.insert("status_id".to_owned(), json!(status.id()));
+    fields.insert("status".to_owned(), json!(status.name()));
+    if let Some(detail) = detail {
+        fields.insert("status_detail".to_owned(), json!(detail));
+    }
+    if status == Status::Resolved {
+        fields.insert("activity_id".to_owned(), json!(CLOSE));
+        fields.insert("activity_name".to_owned(), json!("Close"));
+        fields.insert("type_uid".to_owned(), json!(200_400 + CLOSE));
+    }
 }
 
 /// OCSF observable types.
@@ -55,8 +101,6 @@ pub fn finding_of(alert: &Alert, activity: Activity, evidences_max: usize) -> Va
         "end_time": alert.last.millis(),
         "count": alert.calls,
         "is_alert": true,
-        "status_id": if alert.is_suppressed() { 3 } else { 1 },
-        "status": if alert.is_suppressed() { "Suppressed" } else { "New" },
         "severity_id": alert.severity.id(),
         "severity": alert.severity.name(),
         "risk_score": alert.score,
@@ -84,9 +128,17 @@ pub fn finding_of(alert: &Alert, activity: Activity, evidences_max: usize) -> Va
     if let (Some(leading), Some(fields)) = (alert.findings.first(), finding.as_object_mut()) {
         fields.insert("remediation".to_owned(), json!({ "desc": leading.detection.runbook }));
     }
-    if let (true, Some(fields)) = (alert.is_suppressed(), finding.as_object_mut()) {
+    if alert.is_suppressed() {
         let reasons: Vec<&str> = alert.suppressed.iter().map(|it| it.reason.as_str()).collect();
-        fields.insert("status_detail".to_owned(), json!(reasons.join("; ")));
+        set_status(&mut finding, Status::Suppressed, Some(&reasons.join("; ")));
+    } else {
+        set_status(&mut finding, Status::New, None);
+    }
+    if let Some(fields) = finding.pointer_mut("/unmapped").and_then(Value::as_object_mut)
+        && !alert.suppressed.is_empty()
+    {
+        // All of it, or parts that are left out of it otherwise.
+        fields.insert("suppressed".to_owned(), alert.suppressed.iter().map(suppressed).collect());
     }
     for evidence in finding.get_mut("evidences").and_then(Value::as_array_mut).into_iter().flatten()
     {
@@ -95,6 +147,10 @@ pub fn finding_of(alert: &Alert, activity: Activity, evidences_max: usize) -> Va
         }
     }
     finding
+}
+
+fn suppressed(it: &Suppressed) -> Value {
+    json!({ "analytic": it.detection, "until": it.until.to_string(), "reason": it.reason })
 }
 
 /// Adds what is known of where the source is: the same for all its addresses.

@@ -151,7 +151,7 @@ mod tests {
         let story = "12 fail alice every 20s; 1 login alice";
         assert_eq!(
             plain("detection = \"login-failures\"", story),
-            "Medium 40: login-after-failures / login-failures, 1"
+            "High 60: login-after-failures / login-failures, 1"
         );
         assert_eq!(
             plain("detection = \"login-after-failures\"", story),

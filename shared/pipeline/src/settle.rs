@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use callerwatch_detection::alert::Alert;
 use callerwatch_detection::announce::{Due, due};
-use callerwatch_detection::budget::{Budget, urgency};
+use callerwatch_detection::budget::{Budget, Budgets, urgency};
 use callerwatch_detection::decide;
 use callerwatch_detection::history::AccountDay;
 use callerwatch_detection::intelligence::Intelligence;
@@ -40,7 +40,8 @@ pub struct Settled<L: Error + 'static, S: Error + 'static> {
     pub published: u64,
     /// Alerts that exceeded their budget, and go out in a digest.
     pub deferred: u64,
-    /// Alerts that the policy suppresses, each time that something new is known of them.
+    /// Alerts that the policy suppresses, in whole or in part, each time that something new is known
+    /// of them.
     pub suppressed: u64,
 }
 
@@ -235,11 +236,12 @@ async fn settle_source<L: Ledger + Sync, S: AlertSink>(
             Due::Keep => {
                 let kept = ledger.amend(&key, mark, &kept(alert)).await;
                 kept.map(|is_more| {
-                    outcome.suppressed += u64::from(is_more && alert.is_suppressed());
+                    outcome.suppressed += u64::from(is_more && !alert.suppressed.is_empty());
                 })
             }
             Due::Continues => {
                 let record = Record::of(alert, Activity::Create, Told::Before);
+                outcome.suppressed += u64::from(!alert.suppressed.is_empty());
                 ledger.mark(&key, mark, Some(&record)).await
             }
             Due::Announce(activity) => match ledger.claim(&key, mark, judgement.now).await {
@@ -297,10 +299,8 @@ async fn announce<L: Ledger + Sync, S: AlertSink>(
     });
     let (mut alone, mut deferred) = (Vec::new(), Vec::new());
     for it in granted {
-        let budget = Budget::of(&it.alert, judgement.policy, judgement.now);
-        // Where nobody can say, too much is better than too little.
-        let is_admitted = ledger.admit(&budget, &it.alert.key, it.mark).await.unwrap_or(true);
-        if is_admitted { alone.push(it) } else { deferred.push(it) }
+        let budgets = Budgets::of(&it.alert, judgement.policy, judgement.now);
+        if is_admitted(&budgets, &it, ledger).await { alone.push(it) } else { deferred.push(it) }
     }
     let announcements: Vec<Announcement<'_>> =
         alone.iter().map(|it| Announcement { alert: &it.alert, activity: it.activity }).collect();
@@ -324,6 +324,8 @@ async fn announce<L: Ledger + Sync, S: AlertSink>(
     settled.deferred += u64::try_from(deferred.len()).unwrap_or(u64::MAX);
     let in_digest = || Told::InDigest(judgement.now.hour());
     told.extend(deferred.into_iter().map(|it| (it, in_digest())));
+    let in_part = told.iter().filter(|(it, _)| !it.alert.suppressed.is_empty());
+    settled.suppressed += u64::try_from(in_part.count()).unwrap_or(u64::MAX);
     let marks = told.into_iter().map(async |(it, told)| {
         let Granted { alert, mark, activity, messages } = it;
         let record = Record::of(&alert, activity, told);
@@ -337,6 +339,21 @@ async fn announce<L: Ledger + Sync, S: AlertSink>(
             settled.failures.push(failure);
         }
     }
+}
+
+/// Whether an alert has a place among what is announced now. The share is asked first, so that one
+/// that is spent takes nothing of the whole.
+async fn is_admitted<L: Ledger + Sync>(budgets: &Budgets, it: &Granted, ledger: &L) -> bool {
+    let has_place = async |budget: &Budget| {
+        let admission = ledger.admit(budget, &it.alert.key, it.mark).await;
+        // Where nobody can say, too much is better than too little.
+        admission.map_or(true, |it| it.is_admitted())
+    };
+    let mut has_share = budgets.shares.is_empty();
+    for share in &budgets.shares {
+        has_share = has_share || has_place(share).await;
+    }
+    has_share && has_place(&budgets.whole).await
 }
 
 #[cfg(test)]

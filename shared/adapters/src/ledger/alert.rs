@@ -1,20 +1,23 @@
 //! The alert's item: who may announce it, and what was said.
 //!
-//! `pk` is `alert#` and the uid, `sk` is `alert`. `announced` is the highest severity told so far for good
-//! (what was left to a digest while nothing had succeeded is not); `lease_N` says until when somebody has the right to tell severity N. What
-//! was decided of it by hand (`closed_at`, `closed_as`, `closed_reason`) ends when it is told again.
+//! `pk` is `alert#` and the uid, `sk` is `alert`. `announced` is the highest severity told so far for
+//! good while nothing had succeeded (what was left to a digest then is not), `announced_success` the
+//! highest told since; `lease_N` and `lease_N_success` say until when somebody has the right to tell
+//! severity N. `due` says in which digests it is told. What was decided of it by hand (`closed_at`,
+//! `closed_as`, `closed_reason`) ends when it is told again.
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use callerwatch_detection::alert;
 use callerwatch_detection::ledger::{Claim, LEASE_SECS, Mark, Record, Told};
 use callerwatch_detection::source::LedgerKey;
 use callerwatch_detection::timestamp::Timestamp;
 
-use super::{DynamoLedger, LedgerError, expiry, item};
+use super::due::number_of;
+use super::{DynamoLedger, LedgerError, digest, expiry, item};
 use crate::clock;
 
 impl DynamoLedger {
@@ -30,10 +33,10 @@ impl DynamoLedger {
             .update_expression(
                 "SET #lease = :until, #day = :day, #source = :source, expires_at = :expires_at",
             )
-            .condition_expression(
-                "(attribute_not_exists(announced) OR announced < :severity) \
-                 AND (attribute_not_exists(#lease) OR #lease <= :now)",
-            )
+            .condition_expression(format!(
+                "({}) AND (attribute_not_exists(#lease) OR #lease <= :now)",
+                is_news(mark)
+            ))
             .expression_attribute_names("#lease", lease(mark))
             .expression_attribute_values(":until", number(until))
             .expression_attribute_values(":now", number(now.millis()))
@@ -44,38 +47,70 @@ impl DynamoLedger {
         if let Some(UpdateItemError::ConditionalCheckFailedException(failed)) =
             error.as_service_error()
         {
-            let announced = failed.item().and_then(|item| item.get("announced"));
-            let announced = announced.and_then(|it| it.as_n().ok()?.parse::<u8>().ok());
-            return Ok(match announced {
-                Some(announced) if announced >= mark.severity.id() => Claim::Announced,
-                _ => Claim::Held,
-            });
+            let told = |name: &&str| {
+                let severity = failed.item().and_then(|item| number_of(item, name));
+                severity.is_some_and(|severity| severity >= mark.severity.id().into())
+            };
+            let is_announced = told_by(mark).iter().any(told);
+            return Ok(if is_announced { Claim::Announced } else { Claim::Held });
         }
         Err(self.error("claiming the alert", key, error))
     }
 
-    /// Says what was announced. What was announced at a higher severity stays.
+    /// Says what was announced, and answers with where it is due and was told now. What was
+    /// announced at a higher severity, or after something succeeded, stays.
     pub(super) async fn record_alert(
         &self,
         key: &LedgerKey,
         mark: Mark,
         record: &Record,
-    ) -> Result<(), LedgerError> {
-        let announced = if record.is_deferred() { "" } else { "announced = :severity," };
-        let sent = self
+    ) -> Result<Vec<String>, LedgerError> {
+        let announced = match (record.is_deferred(), mark.has_success) {
+            (true, false) => "",
+            (_, false) => "announced = :severity,",
+            (_, true) => "announced_success = :severity,",
+        };
+        let is_not_less = if mark.has_success {
+            "attribute_not_exists(announced_success) OR announced_success <= :severity"
+        } else {
+            "(attribute_not_exists(announced) OR announced <= :severity) \
+             AND (attribute_not_exists(announced_success) OR announced_success < :severity)"
+        };
+        let place = digest::place(record, mark, &alert::uid(key, mark.day));
+        let due = match (&record.told, &place) {
+            (Told::Alone, _) => ", due",
+            (_, Some(_)) => " ADD due :due",
+            _ => "",
+        };
+        let mut update = self
             .update_alert(key, mark)
             .update_expression(format!(
                 "SET {announced} #severity = :severity, told = :told, told_at = :now, {KNOWN} \
-                 REMOVE #lease, suppressed, closed_at, closed_as, closed_reason"
+                 REMOVE #lease, suppressed, closed_at, closed_as, closed_reason{due}"
             ))
-            .condition_expression("attribute_not_exists(announced) OR announced <= :severity")
+            .condition_expression(is_not_less)
             .known(record)
             // It may be claimed again at once: something succeeded.
             .expression_attribute_names("#lease", lease(mark))
-            .expression_attribute_values(":told", AttributeValue::S(told(&record.told)))
-            .send()
-            .await;
-        is_done(sent).map(|_| ()).map_err(|error| self.error("recording the alert", key, *error))
+            .expression_attribute_values(":told", AttributeValue::S(told(&record.told)));
+        if let Some(place) = place {
+            let places = AttributeValue::Ss(vec![place]);
+            update = update.expression_attribute_values(":due", places);
+        }
+        if record.told == Told::Alone {
+            update = update.return_values(ReturnValue::UpdatedOld);
+        }
+        let before = match update.send().await {
+            Ok(answer) => answer.attributes.unwrap_or_default(),
+            Err(error) => {
+                is_done(Err::<UpdateItemOutput, _>(error))
+                    .map_err(|error| self.error("recording the alert", key, *error))?;
+                return Ok(Vec::new());
+            }
+        };
+        let was_told = record.told == Told::Alone;
+        let places = before.get("due").filter(|_| was_told).and_then(|it| it.as_ss().ok());
+        Ok(places.cloned().unwrap_or_default())
     }
 
     /// Keeps what is known of an alert now, where it is more than was known. One that was erased is
@@ -130,7 +165,20 @@ pub(super) const LEASE: &str = "lease_";
 
 /// Where it is said until when somebody has the right to tell.
 fn lease(mark: Mark) -> String {
-    format!("{LEASE}{}", mark.severity.id())
+    let success = if mark.has_success { "_success" } else { "" };
+    format!("{LEASE}{}{success}", mark.severity.id())
+}
+
+/// Where it is said what was told that tells this too.
+fn told_by(mark: Mark) -> &'static [&'static str] {
+    if mark.has_success { &["announced_success"] } else { &["announced", "announced_success"] }
+}
+
+/// The condition that nothing told so far tells it.
+fn is_news(mark: Mark) -> String {
+    let told = told_by(mark).iter();
+    let conditions = told.map(|it| format!("(attribute_not_exists({it}) OR {it} < :severity)"));
+    conditions.collect::<Vec<_>>().join(" AND ")
 }
 
 /// What is kept of an alert whenever anything is.

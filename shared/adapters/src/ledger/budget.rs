@@ -2,16 +2,19 @@
 //!
 //! Taking is one conditional write that may be repeated: the item is a set of who took. It stays under
 //! a kilobyte, and so under one write unit, for forty takers; a budget that is spent is asked once a
-//! function.
+//! function, since its answer says who took of it.
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use callerwatch_detection::budget::Budget;
-use callerwatch_detection::hash;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use callerwatch_detection::budget::{Admission, Budget, Taker};
 use callerwatch_detection::ledger::Mark;
 use callerwatch_detection::source::LedgerKey;
 
-use super::alert::{is_done, number};
-use super::{DynamoLedger, LedgerError, expiry};
+use super::alert::number;
+use super::{DynamoLedger, Item, LedgerError, expiry};
 use crate::clock;
 
 /// Longer than any budget is for.
@@ -23,13 +26,11 @@ impl DynamoLedger {
         budget: &Budget,
         key: &LedgerKey,
         mark: Mark,
-    ) -> Result<bool, LedgerError> {
+    ) -> Result<Admission, LedgerError> {
         if budget.most == 0 {
-            return Ok(false);
+            return Ok(Admission::Spent(Arc::default()));
         }
-        let (day, severity) = (mark.day.to_string(), mark.severity.name());
-        let taker = hash::of_parts(&[&key.to_string(), &day, severity]);
-        let taker = format!("{taker:016x}");
+        let taker = Taker::of(key, mark).to_string();
         let most = i64::try_from(budget.most).unwrap_or(i64::MAX);
         let sent = self
             .client
@@ -45,8 +46,20 @@ impl DynamoLedger {
             .expression_attribute_values(":takers", AttributeValue::Ss(vec![taker.clone()]))
             .expression_attribute_values(":taker", AttributeValue::S(taker))
             .expression_attribute_values(":most", number(most))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        is_done(sent).map_err(|error| self.error("taking of the budget for the alert", key, *error))
+        let Err(error) = sent else { return Ok(Admission::Admitted) };
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                Ok(Admission::Spent(Arc::new(failed.item().map(takers).unwrap_or_default())))
+            }
+            _ => Err(self.error("taking of the budget for the alert", key, error)),
+        }
     }
+}
+
+fn takers(item: &Item) -> HashSet<Taker> {
+    let texts = item.get("takers").and_then(|it| it.as_ss().ok());
+    texts.into_iter().flatten().filter_map(|text| text.parse().ok()).collect()
 }

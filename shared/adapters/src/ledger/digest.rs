@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use callerwatch_detection::alert;
-use callerwatch_detection::ledger::{Mark, Record};
+use callerwatch_detection::ledger::{Mark, Record, Told};
 use callerwatch_detection::source::LedgerKey;
 use callerwatch_detection::timestamp::Hour;
 
@@ -11,9 +11,39 @@ use super::{DynamoLedger, LedgerError, expiry, item};
 use crate::clock;
 
 /// How long it is known what was due.
-const DUE_DAYS: u32 = 14;
+pub(super) const DUE_DAYS: u32 = 14;
+
+/// Where something due lies, as an alert's item remembers it: `2026-03-02T09#5040#UID`.
+pub(super) fn place(record: &Record, mark: Mark, uid: &str) -> Option<String> {
+    let Told::InDigest(hour) = record.told else { return None };
+    Some(format!("{hour}#{}", rank(record, mark, uid)))
+}
+
+/// The highest first.
+fn rank(record: &Record, mark: Mark, uid: &str) -> String {
+    format!("{}{:03}#{uid}", 9 - mark.severity.id(), 100_u8.saturating_sub(record.score))
+}
 
 impl DynamoLedger {
+    /// Takes an alert out of the digests in which it is due, since it was told by itself. Failing
+    /// costs nothing but a line in a digest.
+    pub(super) async fn take_out_of_digests(&self, key: &LedgerKey, places: Vec<String>) {
+        for place in places {
+            let Some((hour, rank)) = place.split_once('#') else { continue };
+            let delete = self
+                .client
+                .delete_item()
+                .table_name(&self.table)
+                .key("pk", AttributeValue::S(format!("digest#{hour}")))
+                .key("sk", AttributeValue::S(rank.to_owned()));
+            if let Err(error) = delete.send().await {
+                let error = self.error("taking out of a digest the alert", key, error);
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "an alert that was told is in a digest too");
+            }
+        }
+    }
+
     /// Leaves an alert to the digest of an hour. Again is nothing new.
     pub(super) async fn leave_to_digest(
         &self,
@@ -24,17 +54,26 @@ impl DynamoLedger {
     ) -> Result<(), LedgerError> {
         let uid = alert::uid(key, mark.day);
         let severity = mark.severity.id();
-        // The highest first.
-        let rank = format!("{}{:03}#{uid}", 9 - severity, 100_u8.saturating_sub(record.score));
-        self.client
-            .update_item()
+        let rank = rank(record, mark, &uid);
+        let clouds: Vec<String> =
+            record.clouds.iter().map(|cloud| cloud.name().to_owned()).collect();
+        let sets =
+            [("clouds", ":clouds", clouds), ("accounts", ":accounts", record.accounts.clone())];
+        let mut expression =
+            "SET uid = :uid, #severity = :severity, score = :score, title = :title, \
+                              detection = :detection, #source = :source, expires_at = :expires_at"
+                .to_owned();
+        let mut update = self.client.update_item();
+        // A set has something in it.
+        for (name, value, texts) in sets.into_iter().filter(|(_, _, texts)| !texts.is_empty()) {
+            expression.extend([", ", name, " = ", value]);
+            update = update.expression_attribute_values(value, AttributeValue::Ss(texts));
+        }
+        update
             .table_name(&self.table)
             .key("pk", AttributeValue::S(format!("digest#{hour}")))
             .key("sk", AttributeValue::S(rank))
-            .update_expression(
-                "SET uid = :uid, #severity = :severity, score = :score, title = :title, \
-                 detection = :detection, #source = :source, expires_at = :expires_at",
-            )
+            .update_expression(expression)
             .expression_attribute_names("#severity", "severity")
             .expression_attribute_names("#source", "source")
             .expression_attribute_values(":uid", AttributeValue::S(uid))

@@ -7,21 +7,24 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use callerwatch_detection::activity::Cloud;
 use callerwatch_detection::digest::{Deferred, Digest};
 use callerwatch_detection::score::Severity;
 use callerwatch_detection::timestamp::{Hour, Timestamp};
 
 use super::Item;
 use super::alert::{is_done, number};
+use super::digest::DUE_DAYS;
 
 /// How long a digest is claimed: less than a run may last, so that its retry finds it free.
 const LEASE_SECS: i64 = 55;
 /// How long after an hour's end somebody may still write what is due in it: longer than any
 /// invocation runs.
 const LATE_SECS: i64 = 180;
-/// How far back is looked for what was never told, after an outage.
-const HOURS_MAX: u32 = 72;
-/// Pages of a megabyte that are read; whatever is behind them is not counted.
+/// How far back is looked for what was never told, after an outage: as long as it is kept.
+const HOURS_MAX: u32 = DUE_DAYS * 24;
+/// Pages with something in them, of a megabyte, that are read; whatever is behind them is not
+/// counted.
 const PAGES_MAX: usize = 200;
 
 /// Where digests are told from.
@@ -103,12 +106,15 @@ impl Digests {
                 .send();
             while let Some(page) = pages.next().await {
                 let page = page.map_err(|error| self.error("reading what is due", error))?;
-                page.items().iter().filter_map(due).for_each(|due| digest.add(due));
-                pages_left = pages_left.saturating_sub(1);
+                if page.items().is_empty() {
+                    continue;
+                }
                 if pages_left == 0 {
                     digest.is_at_least = true;
                     break;
                 }
+                pages_left -= 1;
+                page.items().iter().filter_map(due).for_each(|due| digest.add(due));
             }
         }
         digest.finish();
@@ -148,6 +154,8 @@ fn state_key() -> (AttributeValue, AttributeValue) {
 /// None of what another version wrote.
 fn due(item: &Item) -> Option<Deferred> {
     let text = |name: &str| item.get(name)?.as_s().ok().cloned();
+    let texts = |name: &str| item.get(name).and_then(|it| it.as_ss().ok()).cloned();
+    let clouds = texts("clouds").unwrap_or_default();
     let severity = number_of(item, "severity")?;
     Some(Deferred {
         uid: text("uid")?,
@@ -156,6 +164,11 @@ fn due(item: &Item) -> Option<Deferred> {
         detection: text("detection")?,
         source: text("source")?,
         title: text("title")?,
+        clouds: Cloud::ALL
+            .into_iter()
+            .filter(|cloud| clouds.iter().any(|name| name == cloud.name()))
+            .collect(),
+        accounts: texts("accounts").unwrap_or_default(),
     })
 }
 

@@ -23,6 +23,9 @@ const DAY_SECS: i64 = 24 * 3600;
 /// What the key of a ledger's item begins with.
 pub(super) const PREFIX: &str = "source#";
 
+/// How marks end that tell of a success.
+const SUCCESS: &str = "#success";
+
 /// The key of a ledger's item.
 pub(super) fn key(key: &LedgerKey) -> (AttributeValue, AttributeValue) {
     (AttributeValue::S(format!("{PREFIX}{}", text_of(key))), AttributeValue::S("ledger".to_owned()))
@@ -44,9 +47,13 @@ pub(super) fn samples<'a>(samples: impl IntoIterator<Item = &'a Sample>) -> Attr
     AttributeValue::Bs(samples.into_iter().map(|sample| Blob::new(sample.to_bytes())).collect())
 }
 
-/// The number of the day and that of the severity: `20514#4`.
+/// The number of the day and that of the severity, and whether something succeeded: `20514#4`,
+/// `20514#4#success`.
 pub(super) fn marks<'a>(marks: impl IntoIterator<Item = &'a Mark>) -> AttributeValue {
-    let text = |mark: &Mark| format!("{}#{}", mark.day.number(), mark.severity.id());
+    let text = |mark: &Mark| {
+        let success = if mark.has_success { SUCCESS } else { "" };
+        format!("{}#{}{success}", mark.day.number(), mark.severity.id())
+    };
     AttributeValue::Ss(marks.into_iter().map(text).collect())
 }
 
@@ -88,12 +95,15 @@ pub(super) fn decode(item: &HashMap<String, AttributeValue>) -> SourceLedger {
 }
 
 fn mark(text: &str) -> Option<Mark> {
+    let (text, has_success) =
+        text.strip_suffix(SUCCESS).map_or((text, false), |failure| (failure, true));
     let (day, severity) = text.split_once('#')?;
     let millis = day.parse::<i64>().ok()?.checked_mul(DAY_SECS * 1000)?;
     let severity: u8 = severity.parse().ok()?;
     Some(Mark {
         day: Timestamp::from_millis(millis)?.day(),
         severity: Severity::ALL.into_iter().find(|it| it.id() == severity)?,
+        has_success,
     })
 }
 
@@ -107,17 +117,21 @@ mod tests {
             AttributeValue::Bs(bytes.iter().map(|bytes| Blob::new(*bytes)).collect())
         };
         let now = Timestamp::from_millis(1_772_443_500_000).unwrap();
-        let told = Mark { day: now.day(), severity: Severity::High };
-        let AttributeValue::Ss(mut texts) = marks([&told]) else { panic!("a set of texts") };
-        assert_eq!(texts, ["20514#4"]);
-        texts.extend(["20514#9".to_owned(), "soon#1".to_owned(), String::new()]);
+        let told = Mark { day: now.day(), severity: Severity::High, has_success: false };
+        let got_in = Mark { has_success: true, ..told };
+        let AttributeValue::Ss(mut texts) = marks([&told, &got_in]) else {
+            panic!("a set of texts")
+        };
+        assert_eq!(texts, ["20514#4", "20514#4#success"]);
+        let others = ["20514#9", "soon#1", "", "#success", "20514#4#success#success"];
+        texts.extend(others.map(str::to_owned));
         let item = HashMap::from([
             ("entries".to_owned(), blobs(&[&[9; 32], &[1; 5]])),
             ("samples".to_owned(), blobs(&[b"?"])),
             ("marks".to_owned(), AttributeValue::Ss(texts)),
             ("expires_at".to_owned(), AttributeValue::N("1".to_owned())),
         ]);
-        let expected = SourceLedger { marks: [told].into(), ..SourceLedger::default() };
+        let expected = SourceLedger { marks: [told, got_in].into(), ..SourceLedger::default() };
         assert_eq!(decode(&item), expected);
     }
 

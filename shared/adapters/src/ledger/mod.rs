@@ -26,7 +26,7 @@ use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use callerwatch_detection::baseline::{Baseline, Who};
-use callerwatch_detection::budget::Budget;
+use callerwatch_detection::budget::{Admission, Budget};
 use callerwatch_detection::evidence::Entry;
 use callerwatch_detection::history::AccountDay;
 use callerwatch_detection::ledger::{
@@ -271,7 +271,7 @@ impl Ledger for DynamoLedger {
         budget: &Budget,
         key: &LedgerKey,
         mark: Mark,
-    ) -> Result<bool, LedgerError> {
+    ) -> Result<Admission, LedgerError> {
         self.take_of(budget, key, mark).await
     }
 
@@ -296,7 +296,8 @@ impl Ledger for DynamoLedger {
             if let Told::InDigest(hour) = record.told {
                 self.leave_to_digest(key, mark, record, hour).await?;
             }
-            self.record_alert(key, mark, record).await?;
+            let due = self.record_alert(key, mark, record).await?;
+            self.take_out_of_digests(key, due).await;
         }
         let is_deferred = record.is_some_and(Record::is_deferred);
         let marks = if is_deferred { "deferred" } else { "marks" };

@@ -21,6 +21,8 @@ const SMS_MAX: usize = 140;
 const CHAT_MAX: usize = 10;
 /// A description has at most 8,000 characters; what is said of the rest has room beside this.
 const CHAT_MAX_CHARS: usize = 7_800;
+/// Far more than a thousand accounts whose names are no attack, and far less than a message may have.
+const ACCOUNTS_MAX_BYTES: usize = 80 * 1024;
 /// How many alerts are told one by one: as many as fit.
 const SHOWN: [usize; 4] = [100, 40, 10, 1];
 
@@ -85,11 +87,25 @@ fn severity(digest: &Digest) -> Severity {
     digest.severity().unwrap_or(Severity::Informational)
 }
 
+/// Those of an alert, so that a filter on any of them gets the digest that holds one of its alerts.
 fn attributes(digest: &Digest) -> Vec<(&'static str, &'static str, String)> {
-    vec![
+    let mut attributes = vec![
         ("severity", "String", severity(digest).name().to_owned()),
         ("detection", "String", DETECTION.to_owned()),
-    ]
+    ];
+    let clouds: Vec<&str> = digest.clouds.iter().map(|cloud| cloud.name()).collect();
+    let mut room = ACCOUNTS_MAX_BYTES;
+    let fits = |account: &&str| {
+        room = room.saturating_sub(json!(account).to_string().len() + 1);
+        room > 0
+    };
+    let accounts: Vec<&str> = digest.accounts.iter().map(String::as_str).take_while(fits).collect();
+    for (name, values) in [("cloud", clouds), ("account", accounts)] {
+        if !values.is_empty() {
+            attributes.push((name, "String.Array", plain_json(&json!(values).to_string())));
+        }
+    }
+    attributes
 }
 
 /// `412 more alerts: 3 High, 409 Medium`.
@@ -161,6 +177,7 @@ fn summary(digest: &Digest, shown: usize) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use callerwatch_detection::activity::Cloud;
     use callerwatch_detection::timestamp::Hour;
 
     use super::*;
@@ -176,6 +193,8 @@ mod tests {
                 detection: "password-spray".to_owned(),
                 source: "203.0.113.7".to_owned(),
                 title: title.to_owned(),
+                clouds: vec![Cloud::Aws, Cloud::Gcp],
+                accounts: vec!["111111111111".to_owned(), format!("{title} {n}")],
             });
         }
         digest.finish();
@@ -200,7 +219,17 @@ mod tests {
         );
         assert_eq!(body["sms"], "callerwatch digest: 3 more alerts: 1 High, 2 Medium");
         assert_eq!(message.subject.as_deref(), Some("3 more alerts: 1 High, 2 Medium"));
-        assert_eq!(message.attributes[0], ("severity", "String", "High".to_owned()));
+        let accounts = r#"["111111111111","of 0","of 1","of 2"]"#;
+        let accounts = accounts.replace("of", "7 failed sign-ins from 203.0.113.7");
+        assert_eq!(
+            message.attributes,
+            [
+                ("severity", "String", "High".to_owned()),
+                ("detection", "String", "digest".to_owned()),
+                ("cloud", "String.Array", r#"["AWS","GCP"]"#.to_owned()),
+                ("account", "String.Array", accounts),
+            ]
+        );
         let told: Value = serde_json::from_str(body["default"].as_str().unwrap()).unwrap();
         assert_eq!((&told["count"], &told["more"]), (&json!(3), &json!(0)));
         assert_eq!(told["counts"], json!({ "High": 1, "Medium": 2 }));

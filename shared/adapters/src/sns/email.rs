@@ -20,7 +20,11 @@ pub(super) fn text(announcement: &Announcement<'_>) -> String {
     let alert = announcement.alert;
     let mut mail = Mail { text: format!("{}\n", words::headline(alert, defanged)) };
     if announcement.activity == Activity::Update {
-        mail.line("Told before at a lower severity, under the same uid.");
+        mail.line(if alert.has_success {
+            "Told before under the same uid: less severe, or while nothing had succeeded."
+        } else {
+            "Told before at a lower severity, under the same uid."
+        });
     }
     mail.line("");
     mail.field("score", [format!("{} of 100", alert.score)]);

@@ -20,7 +20,7 @@ pub struct Metrics {
     pub published: u64,
     /// Alerts that exceeded their budget, and go out in a digest.
     pub deferred: u64,
-    /// Alerts that the policy suppresses.
+    /// Alerts that the policy suppresses, in whole or in part.
     pub suppressed: u64,
     /// Alerts that went out and that chat refused.
     pub chat_refused: u64,

@@ -19,17 +19,18 @@ pub(super) static DETECTION: Detection = Detection {
     logic: "A principal signs in, or gives a correct password, after at least `failures` failures \
             from the same source within `window_minutes`: Low; Medium where the address is new to \
             the principal, or where the failures were a burst by the thresholds of \
-            login-failures. Or any principal does so in or within `window_minutes` after a \
-            password spray: High, less where most accounts at the address are healthy or the \
-            principal had signed in from it before. Or, for attackers who change the address: a \
-            principal does so from any address of a network (IPv4 /24, IPv6 /48) from which it \
+            login-failures. Where both hold, as much as the burst was worth before its accounts \
+            were guessed: High from 80% of accounts that only failed. Or any principal does so in \
+            or within `window_minutes` after a password spray: High, less where most accounts at \
+            the address are healthy or the principal had signed in from it before. Or, for \
+            attackers who change the address: a principal does so from any address of a network (IPv4 /24, IPv6 /48) from which it \
             had not signed in within three days, in or within `window_minutes` after a \
             password-spray over that network, or after login-failures of its own from many \
             addresses: what these are worth.",
     score: "After failures of the principal's own: 20, or 40 for an address new to the principal \
-            or after a burst. In or after a spray what the spray is worth, and 20 where the \
-            principal is known at the address. After failures from many addresses what they are \
-            worth, and 5.",
+            or after a burst; where both hold what the burst was worth until then, at least 40. In \
+            or after a spray what the spray is worth, and 20 where the principal is known at the \
+            address. After failures from many addresses what they are worth, and 5.",
     subjects: &[Subject::Source, Subject::Network, Subject::Principal],
     parameters: &[FAILURES, WINDOW],
     technique: Technique {
@@ -125,13 +126,17 @@ fn of_source(view: &View<'_>) -> Vec<Finding> {
         .into_iter()
         .map(|spray| (Share::of(view, &spray.selection, spray.day), spray))
         .collect();
+    let bursts: Vec<_> = login_failures::bursts(view)
+        .into_iter()
+        .map(|burst| (share_before(view, &burst), burst))
+        .collect();
     let mut failures = Failures::by_principal(view);
     let mut findings: Vec<Finding> = Vec::new();
     let mut rests_on = HashSet::new();
     for (place, success) in view.of_kinds(SUCCESSES) {
         let day = success.time().day();
         let own = success.principal().and_then(|principal| failures.get_mut(&principal));
-        let guessed = own.and_then(|own| after_failures(view, own, success));
+        let guessed = own.and_then(|own| after_failures(view, own, &bursts, success));
         let sprayed = after_spray(view, &sprays, success);
         let reasons = guessed.iter().map(|it| &it.0).chain(sprayed.iter().map(|it| &it.0));
         let Some(base) = reasons.max_by_key(|reason| reason.points).cloned() else { continue };
@@ -203,9 +208,11 @@ impl Failures {
 fn after_failures(
     view: &View<'_>,
     own: &mut Failures,
+    bursts: &[(Share, Completed)],
     success: Entry,
 ) -> Option<(Reason, Vec<usize>)> {
-    let since = success.time().plus_secs(-view.secs(&DETECTION, &WINDOW));
+    let secs = view.secs(&DETECTION, &WINDOW);
+    let since = success.time().plus_secs(-secs);
     let start = own.calls.partition_point(|(_, time)| *time < since);
     let end = own.calls.partition_point(|(_, time)| *time <= success.time());
     let count = end.saturating_sub(start);
@@ -217,7 +224,14 @@ fn after_failures(
     let last_burst = own.last_burst.get(end.checked_sub(1)?).copied().flatten();
     let (severity, text) = if !is_known(view, success, first) {
         let text = "and no earlier one of the principal from here";
-        (Severity::Medium, format!("sign-in after {failures}, {text}"))
+        let text = format!("sign-in after {failures}, {text}");
+        let reached = bursts.iter().filter(|(_, burst)| burst.reaches(success.time(), secs));
+        match reached.map(|(share, _)| *share).max_by_key(|share| share.severity()) {
+            Some(share) if share.severity() > Severity::Medium => {
+                (share.severity(), format!("{text}; until then {share}"))
+            }
+            _ => (Severity::Medium, text),
+        }
     } else if last_burst.is_some_and(|began| began >= start) {
         (Severity::Medium, format!("sign-in after a burst of {failures}"))
     } else {
@@ -230,6 +244,21 @@ fn after_failures(
     let new = own.calls.get(taken.max(start)..end).unwrap_or_default();
     let places = new.iter().map(|(place, _)| *place).collect();
     Some((Reason::new(severity.points(), text), places))
+}
+
+/// Of a burst, as it was before accounts were guessed in it: what the attacker achieves must not make
+/// its failures look like an owner's mistakes.
+fn share_before(view: &View<'_>, burst: &Completed) -> Share {
+    let secs = view.secs(&DETECTION, &WINDOW);
+    let is_guessed = |principal: u64, failures: &[Timestamp], success: Timestamp| {
+        let since = success.plus_secs(-secs);
+        let mut before = failures.iter().filter(|it| (since..=success).contains(it));
+        let first = before.next();
+        let count = before.count() + usize::from(first.is_some());
+        count >= view.count(&DETECTION, &FAILURES)
+            && first.is_some_and(|first| !view.is_known_before(principal, *first))
+    };
+    Share::counting(view, &burst.selection, burst.day, is_guessed)
 }
 
 /// A spray from the same source at that time or shortly before, the worst if there are several. The
@@ -296,6 +325,27 @@ mod tests {
                 Row::new(
                     "1 login alice; 12 fail alice every 30s; 1 login alice",
                     "2026-03-02 Medium 40: 1 sign-in after 12 failures",
+                ),
+                // a burst is worth no less once it succeeds, and no more
+                Row::new(
+                    "12 fail alice every 20s; 1 login alice",
+                    "2026-03-02 High 60: 1 sign-in after 12 failures",
+                ),
+                Row::new(
+                    "12 fail alice every 20s; 1 login alice; 1 ok alice",
+                    "2026-03-02 High 60: 1 sign-in after 12 failures",
+                ),
+                Row::new(
+                    "6 fail a,b every 20s; 1 login a,b",
+                    "2026-03-02 High 60: 2 sign-ins after 12 failures",
+                ),
+                Row::new(
+                    "1 login bob; 12 fail alice every 20s; 1 login alice",
+                    "2026-03-02 Medium 40: 1 sign-in after 12 failures",
+                ),
+                Row::new(
+                    "12 fail bob every 20s; after 4000s 5 fail alice every 35s; 1 login alice",
+                    "2026-03-02 Medium 40: 1 sign-in after 5 failures",
                 ),
                 Row::new("1 login alice; 5 fail alice every 35s", ""),
                 // each success counts the failures before it, and each failure counts once

@@ -166,20 +166,36 @@ impl Share {
     /// first and succeeded afterwards count on neither side: they may have mistyped, or have been
     /// guessed.
     pub(super) fn of(view: &View<'_>, selection: &Selection, day: Day) -> Self {
-        let mut failing: HashMap<Option<u64>, Timestamp> = HashMap::new();
+        Self::counting(view, selection, day, |_, _, _| false)
+    }
+
+    /// The same, where an account that failed first and succeeded afterwards counts as one that only
+    /// failed if `is_guessed` says so of the account, the times of its failures and that of its
+    /// first success: what an attacker achieves makes its attack no smaller.
+    pub(super) fn counting(
+        view: &View<'_>,
+        selection: &Selection,
+        day: Day,
+        is_guessed: impl Fn(u64, &[Timestamp], Timestamp) -> bool,
+    ) -> Self {
+        let mut failing: HashMap<Option<u64>, Vec<Timestamp>> = HashMap::new();
         let mut clouds: Vec<Cloud> = Vec::new();
         for call in selection.of(&view.calls) {
-            failing.entry(call.principal()).or_insert(call.time());
+            failing.entry(call.principal()).or_default().push(call.time());
             if !clouds.contains(&call.cloud()) {
                 clouds.push(call.cloud());
             }
         }
         let (mut only_failed, mut failed_first) = (0, 0);
-        for (principal, first_failure) in failing {
-            match principal.and_then(|principal| view.first_healthy(principal, day)) {
-                None => only_failed += 1,
-                Some(success) if success >= first_failure => failed_first += 1,
-                Some(_) => {}
+        for (principal, failures) in failing {
+            let success = principal.and_then(|it| Some((it, view.first_healthy(it, day)?)));
+            match (success, failures.first()) {
+                (Some((principal, success)), Some(first)) if success >= *first => {
+                    failed_first += 1;
+                    only_failed += usize::from(is_guessed(principal, &failures, success));
+                }
+                (Some(_), _) => {}
+                (None, _) => only_failed += 1,
             }
         }
         let healthy = view.healthy(day, &clouds).count().saturating_sub(failed_first);

@@ -3,18 +3,19 @@
 use std::collections::hash_map::{Entry as Slot, HashMap};
 use std::collections::{BTreeMap, BTreeSet, HashSet, btree_map};
 use std::convert::Infallible;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::publication::LEASE_SECS;
 use super::{Batch, Bounds, Claim, Ledger, Mark, Record, SourceLedger, Told};
 use crate::activity::Cloud;
 use crate::baseline::{Baseline, LEARNING_DAYS_MIN, OfPrincipal, Sightings, Who};
-use crate::budget::Budget;
+use crate::budget::{Admission, Budget, Taker};
 use crate::evidence::Entry;
 use crate::history::{self, AccountDay};
 use crate::observe::Observation;
 use crate::policy::Policy;
 use crate::sample::{self, SAMPLES_PER_DAY, Sample};
+use crate::score::Severity;
 use crate::source::{LedgerKey, Subject};
 use crate::timestamp::{Day, Timestamp};
 
@@ -30,7 +31,8 @@ pub struct MemoryLedger {
     /// What becomes of baselines when all is read.
     sightings: Sightings,
     leases: HashMap<(LedgerKey, Mark), Timestamp>,
-    budgets: HashMap<String, HashSet<(LedgerKey, Mark)>>,
+    /// Who took of each.
+    budgets: HashMap<String, HashSet<Taker>>,
     records: BTreeMap<(LedgerKey, Mark), Record>,
     bounds: Option<Bounds>,
     /// By which wide ledgers lose what changes nothing.
@@ -168,8 +170,13 @@ impl MemoryLedger {
     }
 
     fn claim(&mut self, key: &LedgerKey, mark: Mark, now: Timestamp) -> Claim {
-        let marks = self.sources.get(key).into_iter().flat_map(|ledger| &ledger.marks);
-        if !mark.is_news(marks) {
+        let known = self.sources.get(key).into_iter();
+        // What was left to a digest while nothing had succeeded may be claimed again.
+        let for_good = |ledger: &'_ SourceLedger| {
+            let deferred = ledger.deferred.iter().filter(|mark| mark.has_success);
+            ledger.marks.iter().chain(deferred).copied().collect::<Vec<_>>()
+        };
+        if !mark.is_news(&known.flat_map(for_good).collect::<Vec<_>>()) {
             return Claim::Announced;
         }
         match self.leases.entry((key.clone(), mark)) {
@@ -181,13 +188,14 @@ impl MemoryLedger {
         }
     }
 
-    fn admit(&mut self, budget: &Budget, key: &LedgerKey, mark: Mark) -> bool {
+    fn admit(&mut self, budget: &Budget, key: &LedgerKey, mark: Mark) -> Admission {
         let taken = self.budgets.entry(budget.name.clone()).or_default();
-        let own = (key.clone(), mark);
-        if taken.contains(&own) {
-            return true;
+        let taker = Taker::of(key, mark);
+        if taken.contains(&taker) || taken.len() < budget.most {
+            taken.insert(taker);
+            return Admission::Admitted;
         }
-        taken.len() < budget.most && taken.insert(own)
+        Admission::Spent(Arc::new(taken.clone()))
     }
 
     fn amend(&mut self, key: &LedgerKey, mark: Mark, record: &Record) -> bool {
@@ -217,10 +225,19 @@ impl MemoryLedger {
         let is_deferred = record.is_some_and(Record::is_deferred);
         if is_deferred { &mut source.deferred } else { &mut source.marks }.insert(mark);
         self.leases.remove(&(key.clone(), mark));
-        if let Some(record) = record {
-            let record = Record { finding: String::new(), ..record.clone() };
-            self.records.insert((key.clone(), mark), record);
+        let Some(record) = record else { return };
+        if record.told == Told::Alone {
+            // It is due in no digest any more.
+            let of_alert = |(of, other): &(LedgerKey, Mark)| of == key && other.day == mark.day;
+            let first = Mark { severity: Severity::Informational, has_success: false, ..mark };
+            let due = self.records.range((key.clone(), first)..).take_while(|(it, _)| of_alert(it));
+            let due = due.filter(|(_, it)| it.is_deferred()).map(|(it, _)| it.clone());
+            for it in due.collect::<Vec<_>>() {
+                self.records.remove(&it);
+            }
         }
+        let record = Record { finding: String::new(), ..record.clone() };
+        self.records.insert((key.clone(), mark), record);
     }
 }
 
@@ -330,7 +347,7 @@ impl Ledger for SharedMemoryLedger {
         budget: &Budget,
         key: &LedgerKey,
         mark: Mark,
-    ) -> Result<bool, Infallible> {
+    ) -> Result<Admission, Infallible> {
         Ok(self.with(|ledger| ledger.admit(budget, key, mark)))
     }
 

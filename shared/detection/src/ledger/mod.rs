@@ -24,7 +24,7 @@ pub use publication::{Claim, LEASE_SECS, Mark, Record, Told};
 pub use warm::WarmLedger;
 
 use crate::baseline::{Baseline, Who};
-use crate::budget::Budget;
+use crate::budget::{Admission, Budget};
 use crate::evidence::{Entry, Kind};
 use crate::history::AccountDay;
 use crate::sample::{self, Sample};
@@ -38,9 +38,9 @@ pub struct SourceLedger {
     pub entries: Vec<Entry>,
     /// The best samples of each day.
     pub samples: Vec<Sample>,
-    /// What was announced, or left to a digest for good.
+    /// What was announced by itself, or with the day before.
     pub marks: BTreeSet<Mark>,
-    /// What was left to a digest while nothing had succeeded: it is news once something does.
+    /// What was left to a digest: nobody was told of it alone.
     pub deferred: BTreeSet<Mark>,
     /// What is known of those of its principals whose calls may be the first from somewhere. Kept
     /// elsewhere, and put here to be decided on.
@@ -125,13 +125,12 @@ pub trait Ledger {
     ) -> impl Future<Output = Result<Claim, Self::Error>> + Send;
 
     /// Takes an announcement of a budget for `mark`: the same one, however often it is asked for.
-    /// False where all of it is taken.
     fn admit(
         &self,
         budget: &Budget,
         key: &LedgerKey,
         mark: Mark,
-    ) -> impl Future<Output = Result<bool, Self::Error>> + Send;
+    ) -> impl Future<Output = Result<Admission, Self::Error>> + Send;
 
     /// Keeps what is known of an alert that was announced before, or is suppressed, and announces
     /// nothing. Whether that is more than was known here.
@@ -175,7 +174,12 @@ impl<L: Ledger + Sync> Ledger for &L {
         (**self).claim(key, mark, now).await
     }
 
-    async fn admit(&self, budget: &Budget, key: &LedgerKey, mark: Mark) -> Result<bool, L::Error> {
+    async fn admit(
+        &self,
+        budget: &Budget,
+        key: &LedgerKey,
+        mark: Mark,
+    ) -> Result<Admission, L::Error> {
         (**self).admit(budget, key, mark).await
     }
 

@@ -4,28 +4,44 @@
 //! ends, so the announcement is made by another. It may then be made twice, under one uid; it is
 //! never lost.
 
+use crate::activity::Cloud;
 use crate::alert::Alert;
 use crate::hash;
 use crate::ocsf::{self, Activity};
 use crate::score::Severity;
 use crate::timestamp::{Day, Hour, Timestamp};
+use crate::words;
 
 /// How long an alert may go on before it is kept anew.
 const GIST_HOURS: u32 = 6;
 
-/// An announcement: the alert of a day, at a severity.
+/// An announcement: the alert of a day, at a severity, and whether somebody got in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mark {
     /// The alert's day.
     pub day: Day,
     /// How severe it was said to be.
     pub severity: Severity,
+    /// Whether it was said that something succeeded.
+    pub has_success: bool,
 }
 
 impl Mark {
-    /// Whether an announcement at this severity would tell what `others` have not told already.
+    /// What an alert is announced as.
+    pub fn of(alert: &Alert) -> Self {
+        let Alert { day, severity, has_success, .. } = *alert;
+        Self { day, severity, has_success }
+    }
+
+    /// Whether this would tell what `others` have not told already: a higher severity, or that
+    /// something succeeded where they said at best that nothing had.
     pub fn is_news<'a>(self, others: impl IntoIterator<Item = &'a Self>) -> bool {
-        !others.into_iter().any(|told| told.day == self.day && told.severity >= self.severity)
+        let tells = |told: &Self| {
+            told.day == self.day
+                && told.severity >= self.severity
+                && (told.has_success || !self.has_success)
+        };
+        !others.into_iter().any(tells)
     }
 }
 
@@ -36,10 +52,12 @@ pub struct Record {
     pub title: String,
     /// Its score.
     pub score: u8,
-    /// Whether something succeeded.
-    pub has_success: bool,
     /// The leading detection.
     pub detection: &'static str,
+    /// The clouds it is of.
+    pub clouds: Vec<Cloud>,
+    /// The accounts that are known of it.
+    pub accounts: Vec<String>,
     /// How many calls it rests on.
     pub calls: usize,
     /// The last of them.
@@ -69,9 +87,9 @@ pub enum Told {
 }
 
 impl Record {
-    /// Whether it was left to a digest for now: it is news once something succeeds.
+    /// Whether it was left to a digest: nobody was told of it alone.
     pub fn is_deferred(&self) -> bool {
-        matches!(self.told, Told::InDigest(_)) && !self.has_success
+        matches!(self.told, Told::InDigest(_))
     }
 
     /// What is known of an alert, told or to be told so.
@@ -79,8 +97,9 @@ impl Record {
         Self {
             title: alert.title(),
             score: alert.score,
-            has_success: alert.has_success,
             detection: alert.findings.first().map_or("", |leading| leading.detection.id),
+            clouds: alert.clouds.clone(),
+            accounts: words::accounts(alert).into_iter().map(str::to_owned).collect(),
             calls: alert.calls,
             last: Some(alert.last),
             finding: ocsf::finding_of(alert, activity, ocsf::EVIDENCES_MAX).to_string(),
@@ -99,6 +118,9 @@ fn gist(alert: &Alert) -> u64 {
         alert.calls.checked_ilog10().unwrap_or_default().to_string(),
         (alert.last.hour().number() / GIST_HOURS).to_string(),
     ];
+    if alert.has_success {
+        parts.push("success".to_owned());
+    }
     parts.extend(alert.findings.iter().map(|finding| finding.detection.id.to_owned()));
     parts.extend(alert.suppressed.iter().map(|it| format!("suppressed {}", it.reason)));
     hash::of_parts(&parts.iter().map(String::as_str).collect::<Vec<_>>())
@@ -111,7 +133,7 @@ pub enum Claim {
     Granted,
     /// Another announces it at this moment: come back.
     Held,
-    /// It was announced at this severity or a higher one.
+    /// What it would tell was announced, or left to a digest for good.
     Announced,
 }
 

@@ -5,12 +5,12 @@
 //! claims and marks always go through. Forgetting costs a write that changes nothing.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Batch, Bounds, Claim, Ledger, Mark, Record, SourceLedger};
 use crate::alert;
 use crate::baseline::{Baseline, Who};
-use crate::budget::Budget;
+use crate::budget::{Admission, Budget, Taker};
 use crate::history::AccountDay;
 use crate::sample;
 use crate::source::LedgerKey;
@@ -47,8 +47,9 @@ struct Memory {
     entries: usize,
     /// What was last kept of alerts, by their uids.
     gists: HashMap<String, u64>,
-    /// Budgets of which all is taken, by name.
-    spent: HashSet<String>,
+    /// Budgets of which all is taken, with who took it: nobody takes of them any more, and whoever
+    /// did asks again when it was not told.
+    spent: HashMap<Budget, Arc<HashSet<Taker>>>,
     /// Of principals: those asked for lately, and those asked for before.
     baselines: HashMap<u64, Baseline>,
     older_baselines: HashMap<u64, Baseline>,
@@ -127,11 +128,17 @@ impl Memory {
         self.gists.insert(uid, gist);
     }
 
-    fn spend(&mut self, budget: &str) {
+    fn spend(&mut self, budget: &Budget, takers: Arc<HashSet<Taker>>) {
         if self.spent.len() >= SPENT_MAX {
             self.spent.clear();
         }
-        self.spent.insert(budget.to_owned());
+        self.spent.insert(budget.clone(), takers);
+    }
+
+    fn admission(&self, budget: &Budget, taker: Taker) -> Option<Admission> {
+        let takers = self.spent.get(budget)?;
+        let is_taken = takers.contains(&taker);
+        Some(if is_taken { Admission::Admitted } else { Admission::Spent(takers.clone()) })
     }
 
     fn remember_day(&mut self, day: &AccountDay) {
@@ -225,15 +232,21 @@ impl<L: Ledger + Sync> Ledger for WarmLedger<L> {
         self.inner.claim(key, mark, now).await
     }
 
-    async fn admit(&self, budget: &Budget, key: &LedgerKey, mark: Mark) -> Result<bool, L::Error> {
-        if self.with(|memory| memory.spent.contains(&budget.name)) {
-            return Ok(false);
+    async fn admit(
+        &self,
+        budget: &Budget,
+        key: &LedgerKey,
+        mark: Mark,
+    ) -> Result<Admission, L::Error> {
+        let known = self.with(|memory| memory.admission(budget, Taker::of(key, mark)));
+        if let Some(known) = known {
+            return Ok(known);
         }
-        let is_admitted = self.inner.admit(budget, key, mark).await?;
-        if !is_admitted {
-            self.with(|memory| memory.spend(&budget.name));
+        let admission = self.inner.admit(budget, key, mark).await?;
+        if let Admission::Spent(takers) = &admission {
+            self.with(|memory| memory.spend(budget, takers.clone()));
         }
-        Ok(is_admitted)
+        Ok(admission)
     }
 
     async fn amend(&self, key: &LedgerKey, mark: Mark, record: &Record) -> Result<bool, L::Error> {
