@@ -105,7 +105,7 @@ pub(crate) enum AlertsCommand {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
-    /// Close an alert. It opens again when it is announced again, at a higher severity.
+    /// Close an alert. It opens again when it is announced again.
     Close {
         /// Its uid.
         uid: String,

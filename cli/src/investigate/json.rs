@@ -49,7 +49,13 @@ fn object(dossier: &Dossier, setup: &Setup) -> Value {
         "announced": dossier
             .announced
             .iter()
-            .map(|mark| json!({ "day": mark.day.to_string(), "severity": mark.severity.name() }))
+            .map(|mark| {
+                json!({
+                    "day": mark.day.to_string(),
+                    "severity": mark.severity.name(),
+                    "has_success": mark.has_success,
+                })
+            })
             .collect::<Vec<_>>(),
         "samples": dossier.samples.iter().map(ocsf::evidence).collect::<Vec<_>>(),
         "findings": dossier.alerts.iter().map(ocsf::detection_finding).collect::<Vec<_>>(),

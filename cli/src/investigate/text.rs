@@ -83,7 +83,10 @@ fn calls(out: &mut impl Write, dossier: &Dossier) -> io::Result<()> {
         let days = if dossier.days_of_work == 1 { "day" } else { "days" };
         field(out, "work", &format!("ordinary work on {} {days}", dossier.days_of_work))?;
     }
-    let announced = dossier.announced.iter().map(|mark| format!("{} {}", mark.day, mark.severity));
+    let announced = dossier.announced.iter().map(|mark| {
+        let success = if mark.has_success { " (something succeeded)" } else { "" };
+        format!("{} {}{success}", mark.day, mark.severity)
+    });
     some(out, "announced", announced)
 }
 

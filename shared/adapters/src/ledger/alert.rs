@@ -34,7 +34,7 @@ impl DynamoLedger {
                 "SET #lease = :until, #day = :day, #source = :source, expires_at = :expires_at",
             )
             .condition_expression(format!(
-                "({}) AND (attribute_not_exists(#lease) OR #lease <= :now)",
+                "{} AND (attribute_not_exists(#lease) OR #lease <= :now)",
                 is_news(mark)
             ))
             .expression_attribute_names("#lease", lease(mark))
