@@ -221,7 +221,8 @@ impl Handler {
         let ran = match known(&mut self.policies, now).await {
             Ok(Some(Loaded { policy, intelligence, .. })) => {
                 let grounds = Grounds::new(policy, intelligence, account, break_glass, now);
-                respond(&due.cases, &grounds, &self.targets, &self.store, mode).await?
+                let run = respond(&due.cases, &grounds, &self.targets, &self.store, mode);
+                Box::pin(run).await?
             }
             // What protects addresses would not be known.
             Ok(None) if !due.cases.is_empty() => {
@@ -232,7 +233,7 @@ impl Handler {
                 let error = unknown.err();
                 let error = error.as_ref().map(|it| it as &dyn Error);
                 tracing::warn!(error, "what is denied is looked after, and judged by nothing");
-                look_after(&self.targets, &self.store, mode, now).await?
+                Box::pin(look_after(&self.targets, &self.store, mode, now)).await?
             }
         };
         let mut again: BTreeSet<usize> = ran.unsettled().collect();
@@ -323,7 +324,8 @@ async fn known(policies: &mut PolicyStore, now: Timestamp) -> Result<Option<&Loa
     policies.seen(now).await?;
     let (is_refused, is_damaged) = (policies.is_refused(), policies.is_damaged());
     let loaded = policies.seen(now).await?;
-    Ok((!is_damaged && !(is_refused && loaded.etag.is_empty())).then_some(loaded))
+    let is_known = !(is_damaged || is_refused && loaded.etag.is_empty());
+    Ok(is_known.then_some(loaded))
 }
 
 /// Says in the log what became of each alert, and what failed.

@@ -147,11 +147,9 @@ pub fn ask(
     extended.causes.insert(uid.clone(), cause);
     while extended.causes.len() > CAUSES_MAX {
         let others = extended.causes.iter().filter(|(other, _)| **other != uid);
-        let Some(least) = others.min_by_key(|(_, it)| it.score).map(|(other, _)| other.clone())
-        else {
-            break;
-        };
-        extended.causes.remove(&least);
+        let mildest = others.min_by_key(|(_, it)| it.score);
+        let Some(mildest) = mildest.map(|(other, _)| other.clone()) else { break };
+        extended.causes.remove(&mildest);
     }
     extended.until = extended.until.max(until);
     Effect::Extended(extended)

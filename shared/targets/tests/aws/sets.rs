@@ -86,3 +86,24 @@ async fn who_comes_second_reads_again() {
     let error = target.write(&held, &wanted).await.expect_err("refused");
     told(&error, &format!("writing ipv4-set {arn}: WAFLimitsExceededException: said so. x"));
 }
+
+#[tokio::test]
+async fn what_was_deleted_is_told_from_what_fails() {
+    let Some(world) = World::start().await else { return };
+    let (set, _) = set(&world, IpAddressVersion::Ipv4, &[]).await;
+    let policy = "arn:aws:iam::111111111111:policy/deny";
+    let policy = world.open(TargetKind::Policy, policy, &[]);
+    let organization = world.open(TargetKind::OrganizationPolicy, "p-1", &[]);
+    for (target, operation, code, expected) in [
+        (&set, "GetIPSet", "WAFNonexistentItemException", true),
+        (&set, "GetIPSet", "WAFInvalidParameterException", false),
+        (&policy, "GetPolicy", "NoSuchEntity", true),
+        (&policy, "GetPolicy", "AccessDenied", false),
+        (&organization, "DescribePolicy", "PolicyNotFoundException", true),
+        (&organization, "DescribePolicy", "AccessDeniedException", false),
+    ] {
+        world.wire.refuse(operation, code);
+        let error = target.read().await.expect_err("refused");
+        assert_eq!(AnyTarget::is_missing(&error), expected, "{code}: {error}");
+    }
+}
