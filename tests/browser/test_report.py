@@ -154,6 +154,30 @@ def test_filters(samples: pathlib.Path, show: Open) -> None:
     expect(page.locator("#list details[open]")).to_have_count(6)
 
 
+def test_what_to_do_is_there_to_copy(samples: pathlib.Path, show: Open) -> None:
+    page = show(samples, viewport=DESKTOP)
+    page.evaluate(OPEN_ALL)
+    alert = page.locator("#list > tbody", has_text="203.0.113.87").first
+    expect(alert.locator(".runbook")).to_have_count(2)
+    expect(alert.locator(".steps dt")).to_contain_text(
+        ["AWS: see an event", "AWS: find all its calls", "AWS: make the long-term", "AWS: deny it"]
+    )
+    for code in alert.locator(".steps code:not(:has(a))").all():
+        code.click()
+        taken = page.evaluate("getSelection().toString()")
+        assert taken.strip() == code.text_content(), "one click takes all of it, in one line"
+    links = page.locator("a[href]:not([href^='#'])")
+    assert {link.get_attribute("href").split("/")[2] for link in links.all()} == {
+        "eu-west-1.console.aws.amazon.com",
+        "us-east-1.console.aws.amazon.com",
+        "portal.azure.com",
+        "console.cloud.google.com",
+    }
+    # What to do has words that all alerts share, and none is found by them.
+    page.get_by_role("searchbox").fill("conditionalaccess")
+    expect(page.get_by_role("status")).to_have_text("0 of 6 shown.")
+
+
 def test_a_link_to_an_alert_opens_it(samples: pathlib.Path, show: Open) -> None:
     page = show(samples, viewport=DESKTOP)
     uid = page.locator("#list > tbody").last.get_attribute("id")
@@ -252,6 +276,8 @@ def test_text_of_callers_is_text(hostile: pathlib.Path, show: Open) -> None:
     expect(page.locator("#list")).to_contain_text("\\u{202e}kcab")
     expect(page.locator("#reading")).to_contain_text("<i>list: malicious")
     assert page.evaluate("window.ran") is None
+    links = page.locator("a[href]:not([href^='#'])").evaluate_all("(all) => all.map((it) => it.href)")
+    assert [link for link in links if "/cloudtrailv2/" not in link] == []
     for foreign in ("img", "iframe", "main script", "svg[onload]", "main s", "main i", "[onerror]"):
         assert page.locator(foreign).count() == 0, foreign
     assert page.evaluate("/[\\u202a-\\u202e\\u2066-\\u2069\\u200b\\u001b]/.test(document.body.textContent)") is False

@@ -44,6 +44,11 @@ fn it_is_written_beside_what_is_printed() {
         "10 Mar 2026, 02:11:04 UTC",
         "malicious (known-bad)",
         "Deny the address",
+        // Of each detection found, and not of the leading one alone.
+        "<p class=\"runbook\"><code>success-after-denials</code> ",
+        "<p class=\"runbook\"><code>error-burst</code> ",
+        "<b>deny</b> AWS: deny it in the whole organization",
+        "WHERE sourceIPAddress IN (&#39;203.0.113.87&#39;)",
         "AttachUserPolicy",
         "2001:db8:bad::/48",
         "<dt>Evidence</dt><dd><b>243</b>",
@@ -59,10 +64,40 @@ fn it_is_written_beside_what_is_printed() {
     }
 }
 
+/// Where links of the page may lead, which is asked for when somebody follows them and not before.
+const CONSOLES: [&str; 4] = [
+    "https://eu-west-1.console.aws.amazon.com/cloudtrailv2/home?region=eu-west-1#/events/",
+    "https://us-east-1.console.aws.amazon.com/cloudtrailv2/home?region=us-east-1#/events/",
+    "https://portal.azure.com/#view/Microsoft_Azure_ActivityLog/ActivityLogBlade",
+    "https://console.cloud.google.com/logs/query;query=",
+];
+
 #[test]
 fn it_names_nothing_outside_of_itself() {
     let folder = Folder::new("report-alone");
     let (_, page) = page(&folder, &[]);
+    let (mut links, mut rest) = (0, String::new());
+    for (n, part) in page.split("<a href=\"").enumerate() {
+        let console = CONSOLES.iter().find(|console| part.starts_with(*console) && n > 0);
+        let Some(console) = console else {
+            assert!(n == 0 || part.starts_with('#'), "a link leads to {part:.200}");
+            rest.push_str(part);
+            continue;
+        };
+        // It leads where it says, and nothing else of it is a name.
+        let (to, part) = part.split_once("\" rel=\"noreferrer\">").expect("a link");
+        let (says, part) = part.split_once("</a></code>").expect("its end");
+        assert!(says == to && to.matches("https").count() == 1, "{to}, {console}");
+        links += 1;
+        rest.push_str(part);
+    }
+    assert!(links >= 6, "{links} links");
+    let page = rest.replace(
+        "az rest --method post --url https://graph.microsoft.com/v1.0/identity/conditionalAccess/\
+         namedLocations --headers ",
+        "",
+    );
+    assert!(page.contains("http-equiv=\"x-dns-prefetch-control\" content=\"off\""));
     for part in ["http:", "https:", "src=", "url(", "@import", " style=", " onclick", "innerHTML"] {
         assert!(!page.contains(part), "{part:?} is in the page");
     }
@@ -114,6 +149,7 @@ fn what_is_suppressed_is_listed_and_counted_apart() {
     let page = fs::read_to_string(folder.join("report.html")).expect("the page");
     for part in [
         "<h1>No alerts</h1>",
+        "Nothing that was read gives reason for one that is not suppressed.",
         "<h3>Suppressed by the policy</h3>",
         "our &#60;b&#62;scanner&#60;/b&#62; (until 2026-12-31)</li>",
     ] {
@@ -129,7 +165,12 @@ fn a_scan_of_nothing_is_a_page_too() {
     let done = run(&folder, "scan logs --report report.html");
     assert_eq!(done.status, Some(2));
     let page = fs::read_to_string(folder.join("report.html")).expect("the page");
-    for part in ["<h1>No alerts</h1>", "Not all of it was read.", "bad.json: not wholly read"] {
+    for part in [
+        "<h1>No alerts</h1>",
+        "gives reason for one.",
+        "Not all of it was read.",
+        "bad.json: not wholly read",
+    ] {
         assert!(page.contains(part), "{part:?} is not in\n{page}");
     }
 }

@@ -11,9 +11,13 @@
   const words = new Map();
   let chosen = null;
 
-  // All that is shown of an alert, in small letters; made when it is first asked for.
+  // What an alert tells, in small letters; made when it is first asked for. What to do about it has
+  // words that many alerts share.
   const wordsOf = (alert) => {
-    if (!words.has(alert)) words.set(alert, alert.textContent.toLowerCase());
+    if (!words.has(alert)) {
+      const parts = Array.from(alert.querySelectorAll(".about, .sum, .note, .seen, .evidence"));
+      words.set(alert, parts.map((part) => part.textContent).join(" ").toLowerCase());
+    }
     return words.get(alert);
   };
 

@@ -3,14 +3,17 @@
 //! Texts come out cut to their places and as they are; the page's escaper makes them harmless.
 
 use callerwatch_detection::alert::Alert;
+use callerwatch_detection::finding::Finding;
 use callerwatch_detection::ocsf;
 use callerwatch_detection::sample::Sample;
+use callerwatch_detection::steps::{Action, Step, steps};
 
 use super::moment::{Moment, counted, grouped};
 use super::timeline::class_of;
 use crate::report::{brief, silent};
 
-/// How many alerts are shown with all their samples; those below have [`FEW`].
+/// How many alerts are shown with all their samples and what to do about each; those below have
+/// [`FEW`] samples, and no links, queries and commands.
 const FULL_MAX: usize = 500;
 const FEW: usize = 2;
 /// More lists than these would bury the address they name.
@@ -20,7 +23,7 @@ const REASONS_MAX: usize = 40;
 /// An alert.
 pub(super) struct Row<'a> {
     alert: &'a Alert,
-    samples_max: usize,
+    is_full: bool,
 }
 
 /// A reason of a score.
@@ -52,7 +55,7 @@ pub(super) struct Call {
 impl<'a> Row<'a> {
     /// The alert at a place among all.
     pub(super) fn new(place: usize, alert: &'a Alert) -> Self {
-        Self { alert, samples_max: if place < FULL_MAX { usize::MAX } else { FEW } }
+        Self { alert, is_full: place < FULL_MAX }
     }
 
     pub(super) fn uid(&self) -> &str {
@@ -162,9 +165,25 @@ impl<'a> Row<'a> {
         silent(self.alert)
     }
 
-    /// What the leading detection says to do.
-    pub(super) fn runbook(&self) -> &'static str {
-        self.alert.findings.first().map_or("", |leading| leading.detection.runbook)
+    /// What was found, the leading one first.
+    pub(super) fn findings(&self) -> &'a [Finding] {
+        &self.alert.findings
+    }
+
+    /// Whether there is room for what to copy.
+    pub(super) fn has_steps(&self) -> bool {
+        self.is_full
+    }
+
+    /// Links, queries and commands.
+    pub(super) fn steps(&self) -> Vec<Step> {
+        steps(self.alert)
+    }
+
+    /// Whether it is one of our own links, which are live: no caller has a word in them.
+    #[expect(clippy::unused_self, reason = "the template asks the row")]
+    pub(super) fn is_link(&self, step: &Step) -> bool {
+        step.action == Action::See
     }
 
     pub(super) fn has_samples(&self) -> bool {
@@ -175,15 +194,19 @@ impl<'a> Row<'a> {
     pub(super) fn samples(&self) -> Vec<Call> {
         let mut samples: Vec<&Sample> = self.alert.samples.iter().collect();
         samples.sort_by_key(|sample| !sample.kind.is_success());
-        samples.truncate(self.samples_max);
+        samples.truncate(self.samples_max());
         samples.sort_by_key(|sample| sample.time);
         let has_addresses = self.alert.addresses().len() > 1;
         samples.into_iter().map(|sample| call(sample, has_addresses)).collect()
     }
 
+    fn samples_max(&self) -> usize {
+        if self.is_full { usize::MAX } else { FEW }
+    }
+
     /// What stands over the samples.
     pub(super) fn over_samples(&self) -> String {
-        let shown = self.alert.samples.len().min(self.samples_max);
+        let shown = self.alert.samples.len().min(self.samples_max());
         let calls = counted(self.alert.calls, "call", "calls");
         match shown {
             0 => "Evidence: no call was kept in words, since too much else happened that day"
