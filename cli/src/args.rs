@@ -19,6 +19,13 @@ pub(crate) use self::block::{AddOptions, BlockCommand, ExplainOptions};
 /// Finds API calls from suspicious source IPs in AWS, Azure and Google Cloud audit logs.
 #[derive(Debug, Parser)]
 #[command(name = "callerwatch", version, arg_required_else_help = true)]
+#[cfg_attr(
+    not(feature = "aws"),
+    command(
+        after_help = "What speaks to a deployed stack (alerts, block, erase, test-alert, and \
+                          investigate --table) is built with --features aws."
+    )
+)]
 pub(crate) struct Options {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -37,8 +44,9 @@ pub(crate) enum Command {
     /// Say all that is known of one source: lists, calls, principals, operations, times, alerts.
     ///
     /// Reads what `scan` reads, with every call of the source counted; or, with --table, the ledger
-    /// of a deployed stack, which holds evidence alone. An IPv6 address stands for its /64. It is
-    /// judged by the policy and the lists given here. Exit status: as of `scan`.
+    /// of a deployed stack, which holds evidence alone. An IPv6 address stands for its /64. Alerts of
+    /// its network, and of principals that called from it, are told too, where its calls are part of
+    /// them. It is judged by the policy and the lists given here. Exit status: as of `scan`.
     Investigate(InvestigateOptions),
     /// Compile lists of addresses into one file, and say what is known of an address.
     #[command(subcommand)]
@@ -262,13 +270,14 @@ pub(crate) struct ScanOptions {
     #[arg(long, value_name = "SEVERITY", value_parser = severity)]
     pub(crate) fail_on: Option<Severity>,
     /// How many files to read at once [default: one a core].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<NonZeroUsize>,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct InvestigateOptions {
-    /// An IPv4 or IPv6 address, or what an alert prints in its place: `10.0.0.5@SCOPE` or text.
+    /// An IPv4 or IPv6 address, or what an alert prints in its place: a /24 or /48, `10.0.0.5@SCOPE`,
+    /// `principal:AWS:` and a number, or text.
     pub(crate) address: String,
     /// Files or folders of logs; `-` reads standard input.
     #[cfg_attr(feature = "aws", arg(required_unless_present = "table"))]
@@ -285,7 +294,7 @@ pub(crate) struct InvestigateOptions {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
     /// How many files to read at once [default: one a core].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<NonZeroUsize>,
 }
 
@@ -370,6 +379,10 @@ fn role(text: &str) -> Result<String, String> {
 #[cfg(feature = "aws")]
 fn day(text: &str) -> Result<Day, String> {
     Day::parse(text).ok_or_else(|| "a date is given as 2026-12-31".to_owned())
+}
+
+fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "it is a number, 1 or more".to_owned())
 }
 
 fn severity(text: &str) -> Result<Severity, String> {

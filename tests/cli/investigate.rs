@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::command::{Done, command, finish, project, run};
 use crate::folder::Folder;
-use crate::records::{brute_force, call, denied_burst, document};
+use crate::records::{brute_force, call, denied_burst, document, failed_sign_in};
 
 fn told(args: &str) -> Done {
     let done = run(project(), &format!("investigate {args} --no-fetched"));
@@ -113,6 +113,113 @@ fn a_private_address_is_told_of_in_each_scope() {
     assert_eq!((both.status, both.findings().len()), (Some(0), 2), "{}", both.stdout);
     let one = run(&folder, "investigate 10.0.0.5@222222222222 log.json --format json").findings();
     assert_eq!((one.len(), &one[0]["calls"]["count"]), (1, &json!(1)));
+}
+
+/// Eight accounts fail once each, from as many addresses of one network; one that is known there
+/// calls from a ninth.
+fn spray_of_a_network() -> Vec<Value> {
+    let address = |n: usize| format!("203.0.113.{}", n + 1);
+    let mut records: Vec<Value> =
+        (0..8).map(|n| failed_sign_in(&format!("user{n}"), 20 * n, &address(n))).collect();
+    records.push(call("neighbor", 0, "203.0.113.50", "DescribeInstances"));
+    records
+}
+
+#[test]
+fn an_alert_of_its_network_is_told_apart() {
+    let folder = Folder::new("investigate-network").with("a.json", document(&spray_of_a_network()));
+    let title = "8 failed sign-ins of 8 accounts from 203.0.113.0/24 (8 addresses)";
+    let of = |asked: &str| run(&folder, &format!("investigate {asked} a.json --no-fetched"));
+    let one = of("203.0.113.3").stdout;
+    for part in ["No alerts of its own.\n\n1 alert of its network 203.0.113.0/24: 1 High\n", title]
+    {
+        assert!(one.contains(part), "{part:?} is not in\n{one}");
+    }
+    // It rests on no call of a neighbor that did nothing, nor on one of nobody.
+    for asked in ["203.0.113.50", "203.0.113.99"] {
+        let told = of(asked).stdout;
+        assert!(!told.contains("its network") && !told.contains("failed"), "{told}");
+    }
+    let whole = of("203.0.113.0/24").stdout;
+    for part in [
+        "203.0.113.0/24\n",
+        "is          a /24: failures from all of it are counted together",
+        "calls       9: 1 success, 8 sign-in failed",
+        "addresses   203.0.113.1\n",
+        "user7 (arn:aws:iam::111111111111:user/user7): 1: 1 sign-in failed",
+        "\n1 alert: 1 High\n",
+        title,
+    ] {
+        assert!(whole.contains(part), "{part:?} is not in\n{whole}");
+    }
+    let scanned = run(&folder, "scan a.json --format json --no-fetched").findings();
+    let one = of("203.0.113.3 --format json").findings();
+    assert_eq!(one[0]["findings"], json!([]));
+    assert_eq!(one[0]["others"][0]["source"], "203.0.113.0/24");
+    assert_eq!(one[0]["others"][0]["type"], "network");
+    assert_eq!(one[0]["others"][0]["findings"], json!(scanned));
+    let whole = of("203.0.113.0/24 --format json").findings();
+    assert_eq!((&whole[0]["findings"], &whole[0]["others"]), (&json!(scanned), &json!([])));
+}
+
+#[test]
+fn an_alert_of_a_principal_that_called_from_it_is_told_apart() {
+    let records: Vec<Value> =
+        (0..12).map(|n| failed_sign_in("alice", 20 * n, &format!("198.51.{n}.7"))).collect();
+    let folder = Folder::new("investigate-principal").with("a.json", document(&records));
+    let of = |asked: &str| run(&folder, &format!("investigate {asked} a.json --no-fetched"));
+    let title = "12 failed sign-ins of principal alice from 12 addresses";
+    let one = of("198.51.3.7").stdout;
+    for part in ["No alerts of its own.", "(principal:AWS:", title] {
+        assert!(one.contains(part), "{part:?} is not in\n{one}");
+    }
+    let (_, key) = one.split_once("1 alert of a principal that called from it (").expect("its key");
+    let (key, _) = key.split_once("): 1 High").expect("how severe it is");
+    let all = of(key).stdout;
+    for part in [
+        key,
+        "is          a principal of AWS: alice (arn:aws:iam::111111111111:user/alice)",
+        "calls       12: 12 sign-in failed",
+        "addresses   198.51.0.7",
+        title,
+    ] {
+        assert!(all.contains(part), "{part:?} is not in\n{all}");
+    }
+}
+
+#[test]
+fn alerts_of_single_addresses_are_told_of_their_network() {
+    let mut records = denied_burst("203.0.113.7");
+    records.extend(brute_force("203.0.113.9"));
+    let folder = Folder::new("investigate-members").with("a.json", document(&records));
+    let told = run(&folder, "investigate 203.0.113.0/24 a.json --no-fetched").stdout;
+    for part in [
+        "No alerts of its own.",
+        "2 alerts of single addresses in it: ",
+        "Medium 40  1 sign-in after 12 failures from 203.0.113.9",
+        "20 denied API calls from 203.0.113.7",
+    ] {
+        assert!(told.contains(part), "{part:?} is not in\n{told}");
+    }
+}
+
+#[test]
+fn what_is_suppressed_is_told_apart() {
+    let folder = Folder::new("investigate-suppressed")
+        .with("log.json", document(&denied_burst("203.0.113.7")))
+        .with(
+            "policy.toml",
+            "[[suppressions]]\nsource = \"203.0.113.7\"\nuntil = 2026-12-31\n\
+             reason = \"our scanner\"\n",
+        );
+    for verb in ["investigate 203.0.113.7", "scan"] {
+        let told = run(&folder, &format!("{verb} log.json --policy policy.toml")).stdout;
+        let said = "No alerts that are not suppressed.\n\n1 suppressed alert\n";
+        assert!(told.contains(said), "{told}");
+        let line = "20 denied API calls from 203.0.113.7: our scanner (until 2026-12-31)\n";
+        assert!(told.ends_with(line), "{told}");
+        assert!(!told.contains("uid"), "it is told in brief\n{told}");
+    }
 }
 
 #[test]

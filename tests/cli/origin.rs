@@ -80,6 +80,19 @@ fn people_behind_one_role_are_told_apart() {
 }
 
 #[test]
+fn whoever_asks_for_an_address_is_told_what_a_scan_tells() {
+    let records = [
+        of_session("alice@example.com", 0, "192.0.2.1", "DescribeInstances"),
+        of_session("alice@example.com", 20, "203.0.113.1", "DescribeInstances"),
+    ];
+    let folder = folder("origin-asked").with("logs/a.json", document(&records));
+    let scanned = run(&folder, &format!("{SCAN} --format json")).findings();
+    let asked = SCAN.replace("scan", "investigate 203.0.113.1");
+    let asked = run(&folder, &format!("{asked} --format json")).findings();
+    assert_eq!((scanned.len(), &asked[0]["findings"]), (1, &json!(scanned)));
+}
+
+#[test]
 fn logs_that_are_too_short_say_so() {
     let records = [
         of_session("alice@example.com", 0, "192.0.2.1", "DescribeInstances"),

@@ -63,6 +63,18 @@ pub(crate) fn brute_force(address: &str) -> Vec<Value> {
     (0..13).map(login).collect()
 }
 
+/// A wrong password of a user.
+pub(crate) fn failed_sign_in(user: &str, secs: usize, address: &str) -> Value {
+    let mut record = call(&format!("{user}-{address}-{secs}"), secs, address, "ConsoleLogin");
+    record["userIdentity"]["arn"] = format!("arn:aws:iam::111111111111:user/{user}").into();
+    record["userIdentity"]["userName"] = user.into();
+    record["eventSource"] = "signin.amazonaws.com".into();
+    record["eventType"] = "AwsConsoleSignIn".into();
+    record["responseElements"] = json!({ "ConsoleLogin": "Failure" });
+    record["errorMessage"] = "Failed authentication".into();
+    record
+}
+
 /// One record a line.
 pub(crate) fn ndjson(records: &[impl Display]) -> String {
     let records: Vec<String> = records.iter().map(ToString::to_string).collect();

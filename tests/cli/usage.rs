@@ -17,7 +17,7 @@ fn bad_usage_is_told() {
     folder.put("countries.toml", "[countries]\ndeny = [\"KP\"]\n");
     for (args, parts) in [
         ("scan", &["<PATH>"][..]),
-        ("scan log.json --threads 0", &["--threads", "0"]),
+        ("scan log.json --threads 0", &["--threads", "1 or more"]),
         ("scan log.json --threads -1", &["-1"]),
         ("scan log.json --threads many", &["--threads", "many"]),
         ("scan log.json --fail-on bad", &["--fail-on", "critical"]),
@@ -61,5 +61,22 @@ fn help_is_no_fault() {
         let done = run(&Folder::new(&format!("help{}", args.len())), args);
         assert_eq!((done.status, done.stderr.as_str()), (Some(0), ""), "{args}");
         assert!(done.stdout.contains("callerwatch"), "{args}");
+    }
+}
+
+#[test]
+fn that_nothing_was_there_to_read_is_told() {
+    let folder = Folder::new("usage-nothing").with("logs/none.json", "{\"Records\":[]}");
+    folder.put("log.json", document(&denied_burst("203.0.113.7")));
+    std::fs::create_dir(folder.join("empty")).expect("a folder");
+    for verb in ["scan", "scan --format json", "investigate 203.0.113.9"] {
+        for (path, said) in [
+            ("empty", "callerwatch: not one call was found, in 0 files\n"),
+            ("logs", "callerwatch: not one call was found, in 1 file\n"),
+            ("log.json", ""),
+        ] {
+            let done = run(&folder, &format!("{verb} {path}"));
+            assert_eq!((done.status, done.stderr.as_str()), (Some(0), said), "{verb} {path}");
+        }
     }
 }

@@ -69,6 +69,26 @@ def test_investigation(deployment: Deployment) -> None:
     assert deployment.items() == before, "asking writes nothing"
 
 
+def test_investigation_of_a_network(deployment: Deployment) -> None:
+    """An alert that no address has by itself is told with each of its addresses, and alone."""
+    records = [
+        record
+        for n in range(8)
+        for record in events.failures(f"198.51.7.{n + 1}", f"rotated{n}", 1, 10 * n)
+    ]
+    assert deployment.invoke_batch(bodies(records)) == []
+    title = "8 failed sign-ins of 8 accounts from 198.51.7.0/24 (8 addresses)"
+    text = command(deployment, "investigate", "198.51.7.3")
+    for part in ("No alerts of its own.", "1 alert of its network 198.51.7.0/24: 1 High", title):
+        assert part in text, text
+    told = json.loads(command(deployment, "investigate", "198.51.7.0/24", "--format", "json"))
+    assert told["calls"]["outcomes"] == {"sign-in failed": 8} and told["others"] == []
+    assert told["addresses"] == [f"198.51.7.{n + 1}" for n in range(8)]
+    [finding] = told["findings"]
+    assert finding["finding_info"]["title"] == title
+    assert finding["finding_info"]["uid"] in deployment.alert_uids()
+
+
 def test_erasure(deployment: Deployment) -> None:
     """Nothing is left of a principal, and all of others."""
     everybody = {

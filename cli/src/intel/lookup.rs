@@ -45,13 +45,7 @@ pub(crate) fn known(
     intelligence: &Intelligence,
     ip: IpAddr,
 ) -> io::Result<()> {
-    let key = LedgerKey::of_public(ip);
-    let country = intelligence.country(&key).map(|country| country.to_string());
-    let network = intelligence.autonomous_system(&key).map(|network| brief(&network.to_string()));
-    let has_countries = intelligence.country_database().is_some();
-    writeln!(out, "  country     {}", known_or(country, has_countries, "--country-db"))?;
-    let has_networks = intelligence.network_database().is_some();
-    writeln!(out, "  network     {}", known_or(network, has_networks, "--asn-db"))?;
+    whereabouts(out, intelligence, &LedgerKey::of_public(ip))?;
     let hits = intelligence.named(ip);
     if hits.is_empty() {
         let asked = intelligence.lists().len();
@@ -63,6 +57,20 @@ pub(crate) fn known(
     Ok(())
 }
 
+/// The country and the network that an address, or the first of a network, lies in.
+pub(crate) fn whereabouts(
+    out: &mut impl Write,
+    intelligence: &Intelligence,
+    key: &LedgerKey,
+) -> io::Result<()> {
+    let country = intelligence.country(key).map(|country| country.to_string());
+    let network = intelligence.autonomous_system(key).map(|network| brief(&network.to_string()));
+    let has_countries = intelligence.country_database().is_some();
+    writeln!(out, "  country     {}", known_or(country, has_countries, "--country-db"))?;
+    let has_networks = intelligence.network_database().is_some();
+    writeln!(out, "  network     {}", known_or(network, has_networks, "--asn-db"))
+}
+
 fn known_or(known: Option<String>, is_asked: bool, option: &str) -> String {
     match (known, is_asked) {
         (Some(known), _) => known,
@@ -72,7 +80,7 @@ fn known_or(known: Option<String>, is_asked: bool, option: &str) -> String {
 }
 
 /// `203.0.113.0/24 on ipsum, 6 lists, of 2026-03-02`.
-fn named(hit: &Hit<'_>, ip: IpAddr) -> String {
+pub(crate) fn named(hit: &Hit<'_>, ip: IpAddr) -> String {
     let mut told = vec![format!("{} on {}", hit.prefix, brief(&hit.list.name))];
     told.extend(hit.level.map(|level| match level {
         1 => "1 list".to_owned(),

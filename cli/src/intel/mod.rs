@@ -10,7 +10,7 @@ mod learn_egress;
 mod lookup;
 mod show;
 
-pub(crate) use self::lookup::known;
+pub(crate) use self::lookup::{known, named, whereabouts};
 use crate::args::IntelCommand;
 
 /// Runs the command.

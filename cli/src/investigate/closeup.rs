@@ -1,4 +1,4 @@
-//! What is kept of one source's calls while logs are read: every call, and the words that its
+//! What is kept of the calls of whom is wanted while logs are read: every call, and the words that
 //! evidence knows hashes of.
 //!
 //! Words are bounded, and which are kept is a total order, so that neither the order of files nor
@@ -18,11 +18,11 @@ use crate::report::brief;
 /// How many words of a sort are kept; more than anybody reads.
 const WORDS_MAX: usize = 10_000;
 
-/// One source's calls.
+/// The calls of one source, network or principal.
 #[derive(Debug)]
 pub(crate) struct Closeup {
     wanted: Wanted,
-    /// All calls, by source: a private address is one in each scope.
+    /// All calls, by whose they are: a private address is another in each scope.
     pub(super) calls: BTreeMap<LedgerKey, Vec<Entry>>,
     pub(super) words: Words,
 }
@@ -44,11 +44,9 @@ impl Closeup {
         Self { wanted, calls: BTreeMap::new(), words: Words::default() }
     }
 
-    /// Keeps a call of the source; whether it is one.
-    pub(crate) fn take(&mut self, activity: &ApiActivity<'_>) -> bool {
-        let Some(key) = activity.source.ledger_key().filter(|key| self.wanted.is(key)) else {
-            return false;
-        };
+    /// Keeps a call, where it is one of whom is wanted.
+    pub(crate) fn take(&mut self, activity: &ApiActivity<'_>) {
+        let Some(key) = self.wanted.counts(activity) else { return };
         if let Some(time) = activity.time {
             self.calls.entry(key).or_default().push(Entry::of_call(activity, time));
         }
@@ -66,7 +64,6 @@ impl Closeup {
             address: address.as_deref(),
             user_agent: activity.user_agent.as_deref(),
         });
-        true
     }
 
     /// Adds what another worker kept.

@@ -1,8 +1,9 @@
-//! All that is known of one source, put in order for whoever shows it.
+//! All that is known of one source, network or principal, put in order for whoever shows it.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
+use std::net::IpAddr;
 
 use callerwatch_detection::alert::Alert;
 use callerwatch_detection::decide;
@@ -10,16 +11,17 @@ use callerwatch_detection::evidence::{Entry, Kind, keep_distinct};
 use callerwatch_detection::ledger::{Mark, SourceLedger};
 use callerwatch_detection::policy::Policy;
 use callerwatch_detection::sample::Sample;
-use callerwatch_detection::source::LedgerKey;
+use callerwatch_detection::source::{LedgerKey, Subject};
 use callerwatch_detection::timestamp::{Day, Timestamp};
 
+use super::around::{Others, members};
 use super::closeup::Words;
 use crate::check_policy;
 use crate::setup::Setup;
 
 const HOUR_MILLIS: i64 = 3_600_000;
 
-/// All that is known of one source.
+/// All that is known of one source, network or principal.
 #[derive(Debug)]
 pub(super) struct Dossier {
     pub(super) key: LedgerKey,
@@ -43,6 +45,8 @@ pub(super) struct Dossier {
     /// What the deployed functions announced.
     pub(super) announced: Vec<Mark>,
     pub(super) alerts: Vec<Alert>,
+    /// The alerts of others that are about calls of it.
+    pub(super) others: Vec<Others>,
     /// A few of the calls, by time.
     pub(super) samples: Vec<Sample>,
 }
@@ -96,10 +100,24 @@ impl Tally {
 }
 
 impl Dossier {
-    /// The trusted network it is in: on the day of its last call, and today where there is none.
+    /// The trusted network that all of it is in: on the day of its last call, and today where there is
+    /// none.
     pub(super) fn trusted_network<'a>(&self, policy: &'a Policy) -> Option<&'a str> {
         let day = self.calls.span.map(|(_, last)| last.day()).or_else(check_policy::today)?;
-        policy.trusted_network(self.key.address()?, day)
+        let addresses = self.each_address();
+        let mut networks = addresses.iter().map(|ip| policy.trusted_network(*ip, day));
+        let first = networks.next()??;
+        networks.all(|it| it == Some(first)).then_some(first)
+    }
+
+    /// The one address that it is, or each that is known of a network or principal.
+    pub(super) fn each_address(&self) -> Vec<IpAddr> {
+        if self.key.subject() == Subject::Source {
+            return self.key.address().into_iter().collect();
+        }
+        // What stands for a /64 stands for its first address.
+        let address = |it: &String| it.split('/').next()?.parse().ok();
+        self.addresses.iter().filter_map(address).collect()
     }
 
     /// What a ledger holds, with all calls of its source where logs were read.
@@ -128,9 +146,20 @@ impl Dossier {
         for call in &calls {
             tally.add(call);
         }
+        let mut addresses: Vec<String> = words.addresses.into_iter().collect();
+        if !has_all_calls && key.subject() == Subject::Network {
+            // A network's entries know each, and its samples a few.
+            let members: BTreeSet<LedgerKey> = members(&key, &calls).collect();
+            addresses = members.iter().map(ToString::to_string).collect();
+        }
         let step = Step::spanning(tally.span);
         let period = |call: &Entry| step.start(call.time());
         let operation = |hash: &u32| words.operations.get(hash).cloned();
+        // In a principal's ledger its key says who it is.
+        let own = match key {
+            LedgerKey::Principal { hash, .. } => Some(hash),
+            _ => None,
+        };
         let principal = |hash: &Option<u64>| match hash {
             Some(hash) => words.principals.get(hash).cloned(),
             None => Some("nobody named".to_owned()),
@@ -140,15 +169,16 @@ impl Dossier {
             is_at_least,
             evidence: count,
             days_of_work: days.len(),
-            principals: ranked(tallied(&calls, Entry::principal), principal),
+            principals: ranked(tallied(&calls, |it| it.principal().or(own)), principal),
             operations: ranked(tallied(&calls, Entry::operation), operation),
             accounts: words.accounts.into_iter().collect(),
-            addresses: words.addresses.into_iter().collect(),
+            addresses,
             user_agents: words.user_agents.into_iter().collect(),
             timeline: tallied(&calls, period).into_iter().collect(),
             step,
             announced,
             alerts: decide(&key, ledger, &setup.intelligence, &setup.policy),
+            others: Vec::new(),
             samples,
             calls: tally,
             key,

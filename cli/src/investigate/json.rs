@@ -2,11 +2,13 @@
 
 use std::io::{self, Write};
 
+use callerwatch_detection::alert::Alert;
 use callerwatch_detection::intelligence::Hit;
 use callerwatch_detection::ocsf;
 use callerwatch_detection::source::LedgerKey;
 use serde_json::{Value, json};
 
+use super::around::Others;
 use super::dossier::{Dossier, Tally};
 use crate::report::plain_json;
 use crate::setup::Setup;
@@ -20,7 +22,16 @@ pub(super) fn json(dossier: &Dossier, setup: &Setup) -> io::Result<()> {
 fn object(dossier: &Dossier, setup: &Setup) -> Value {
     let key = &dossier.key;
     let intelligence = &setup.intelligence;
-    let hits = key.public_address().map(|ip| intelligence.named(ip)).unwrap_or_default();
+    // A private address is never looked up.
+    let is_private = matches!(key, LedgerKey::Private { .. });
+    let addresses = dossier.each_address().into_iter().filter(|_| !is_private);
+    let hits = addresses.flat_map(|ip| intelligence.named(ip));
+    let mut lists: Vec<Value> = Vec::new();
+    for hit in hits.map(|it| hit(&it)) {
+        if !lists.contains(&hit) {
+            lists.push(hit);
+        }
+    }
     let named = |(name, tally): &(String, Tally)| json!({ "name": name, "calls": told(tally) });
     let system = intelligence.autonomous_system(key);
     json!({
@@ -29,7 +40,7 @@ fn object(dossier: &Dossier, setup: &Setup) -> Value {
         "is_known": !dossier.is_empty(),
         "country": intelligence.country(key).map(|it| it.to_string()),
         "autonomous_system": system.map(|it| json!({ "number": it.number, "name": it.name })),
-        "lists": hits.iter().map(hit).collect::<Vec<_>>(),
+        "lists": lists,
         "trusted_network": dossier.trusted_network(&setup.policy),
         "has_all_calls": dossier.has_all_calls,
         "count_is_at_least": dossier.is_at_least,
@@ -58,19 +69,30 @@ fn object(dossier: &Dossier, setup: &Setup) -> Value {
             })
             .collect::<Vec<_>>(),
         "samples": dossier.samples.iter().map(ocsf::evidence).collect::<Vec<_>>(),
-        "findings": dossier.alerts.iter().map(ocsf::detection_finding).collect::<Vec<_>>(),
+        "findings": findings(&dossier.alerts),
+        "others": dossier
+            .others
+            .iter()
+            .map(|Others { key, alerts }| json!({
+                "source": key.to_string(),
+                "type": kind(key),
+                "findings": findings(alerts),
+            }))
+            .collect::<Vec<_>>(),
     })
 }
 
+fn findings(alerts: &[Alert]) -> Vec<Value> {
+    alerts.iter().map(ocsf::detection_finding).collect()
+}
+
 fn kind(key: &LedgerKey) -> &'static str {
-    if matches!(key, LedgerKey::V6Net(_)) {
-        "network"
-    } else if key.is_public() {
-        "address"
-    } else if matches!(key, LedgerKey::Private { .. }) {
-        "private"
-    } else {
-        "unrecognized"
+    match key {
+        LedgerKey::V4(_) => "address",
+        LedgerKey::V6Net(_) | LedgerKey::Network(_) => "network",
+        LedgerKey::Private { .. } => "private",
+        LedgerKey::Unrecognized(_) => "unrecognized",
+        LedgerKey::Principal { .. } => "principal",
     }
 }
 

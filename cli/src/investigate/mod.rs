@@ -1,7 +1,9 @@
-//! `callerwatch investigate`: all that is known of one source, in logs or in a deployed table.
+//! `callerwatch investigate`: all that is known of one source, network or principal, in logs or in a
+//! deployed table.
 //!
 //! What is known of the address, and the policy to judge by, are those of whoever asks.
 
+mod around;
 mod closeup;
 mod dossier;
 mod json;
@@ -10,11 +12,11 @@ mod stored;
 mod text;
 mod wanted;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use callerwatch_detection::ledger::SourceLedger;
 use callerwatch_detection::source::LedgerKey;
 
+use self::around::{Others, neighbors};
 pub(crate) use self::closeup::Closeup;
 use self::dossier::Dossier;
 pub(crate) use self::wanted::Wanted;
@@ -31,21 +33,23 @@ pub(crate) fn run(options: &InvestigateOptions) -> anyhow::Result<u8> {
         tell(&stored::look(&wanted, table, &setup)?, options.format, &setup)?;
         return Ok(0);
     }
-    let (sources, closeup, faults) = scan::look(&options.paths, options.threads, &wanted, &setup);
-    let mut ledgers: BTreeMap<LedgerKey, SourceLedger> = sources.into_iter().collect();
-    for key in closeup.calls.keys() {
-        ledgers.entry(key.clone()).or_default();
+    let (ledgers, closeup, summary) = scan::look(&options.paths, options.threads, &wanted, &setup);
+    let known = ledgers.keys().filter(|key| wanted.is(key));
+    let mut keys: BTreeSet<LedgerKey> = known.chain(closeup.calls.keys()).cloned().collect();
+    if keys.is_empty() {
+        keys.insert(wanted.key());
     }
-    if ledgers.is_empty() {
-        ledgers.insert(wanted.key(), SourceLedger::default());
-    }
-    for (key, ledger) in ledgers {
+    for key in keys {
+        let ledger = ledgers.get(&key).cloned().unwrap_or_default();
         let calls = closeup.calls.get(&key).cloned().unwrap_or_default();
+        let around = neighbors(&key, &ledger).into_iter();
+        let around = around.filter_map(|it| ledgers.get(&it).map(|ledger| (it, ledger.clone())));
+        let others = Others::of(&key, around.collect::<Vec<_>>(), &setup);
         let dossier = Dossier::of(key, ledger, Some(calls), closeup.words.clone(), &setup);
-        tell(&dossier, options.format, &setup)?;
+        tell(&Dossier { others, ..dossier }, options.format, &setup)?;
     }
-    scan::tell(&faults)?;
-    Ok(if faults.is_empty() { 0 } else { EXIT_FAULT })
+    scan::tell(&summary)?;
+    Ok(if summary.faults.is_empty() { 0 } else { EXIT_FAULT })
 }
 
 fn tell(dossier: &Dossier, format: Format, setup: &Setup) -> std::io::Result<()> {

@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 
 use callerwatch_detection::ocsf;
-use callerwatch_detection::source::LedgerKey;
+use callerwatch_detection::source::{LedgerKey, Subject};
 use callerwatch_detection::timestamp::Timestamp;
 
+use super::around::Others;
 use super::dossier::{Dossier, Step, Tally};
 use crate::intel;
 use crate::report::{self, brief, plain};
@@ -31,23 +32,63 @@ pub(super) fn text(dossier: &Dossier, setup: &Setup) -> io::Result<()> {
     samples(&mut out, dossier)?;
     writeln!(out)?;
     drop(out);
-    report::alerts(&dossier.alerts)
+    alerts(dossier)
+}
+
+/// Its own alerts, then those of others that are about calls of it.
+fn alerts(dossier: &Dossier) -> io::Result<()> {
+    let whose = if dossier.others.is_empty() { "" } else { " of its own" };
+    report::alerts(&dossier.alerts, whose)?;
+    let (sources, wide): (Vec<&Others>, Vec<&Others>) =
+        dossier.others.iter().partition(|it| it.key.subject() == Subject::Source);
+    for Others { key, alerts } in wide {
+        writeln!(io::stdout())?;
+        let whose = match key.subject() {
+            Subject::Principal => format!(" of a principal that called from it ({key})"),
+            _ => format!(" of its network {key}"),
+        };
+        report::alerts(alerts, &whose)?;
+    }
+    if sources.is_empty() {
+        return Ok(());
+    }
+    writeln!(io::stdout())?;
+    let whose = match dossier.key.subject() {
+        Subject::Principal => " of single addresses that it called from",
+        _ => " of single addresses in it",
+    };
+    report::in_brief(sources.iter().flat_map(|it| &it.alerts), whose)
 }
 
 fn about(out: &mut impl Write, dossier: &Dossier, setup: &Setup) -> io::Result<()> {
     let key = &dossier.key;
-    match (key, key.public_address()) {
-        (_, Some(ip)) => {
+    match key {
+        LedgerKey::V4(_) | LedgerKey::V6Net(_) => {
             writeln!(out, "{key}")?;
-            intel::known(out, &setup.intelligence, ip)?;
+            if let Some(ip) = key.public_address() {
+                intel::known(out, &setup.intelligence, ip)?;
+            }
         }
-        (LedgerKey::Private { ip, scope }, _) => {
+        LedgerKey::Network(first) => {
+            writeln!(out, "{key}")?;
+            intel::whereabouts(out, &setup.intelligence, key)?;
+            let prefix = if first.is_ipv4() { "a /24" } else { "a /48" };
+            field(out, "is", &format!("{prefix}: failures from all of it are counted together"))?;
+            listed(out, dossier, setup)?;
+        }
+        LedgerKey::Principal { cloud, .. } => {
+            writeln!(out, "{key}")?;
+            let name = dossier.principals.first().map(|(name, _)| format!(": {name}"));
+            field(out, "is", &format!("a principal of {cloud}{}", name.unwrap_or_default()))?;
+            listed(out, dossier, setup)?;
+        }
+        LedgerKey::Private { ip, scope } => {
             writeln!(out, "{ip}")?;
             let scope =
                 if scope.is_empty() { String::new() } else { format!(" of {}", brief(scope)) };
             field(out, "is", &format!("a private address{scope}: it is never looked up"))?;
         }
-        _ => {
+        LedgerKey::Unrecognized(_) => {
             writeln!(out, "{}", brief(&key.to_string()))?;
             field(
                 out,
@@ -65,6 +106,16 @@ fn about(out: &mut impl Write, dossier: &Dossier, setup: &Setup) -> io::Result<(
         "trusted",
         &trusted.map_or("in no trusted network".to_owned(), |it| format!("in {}", plain(it))),
     )
+}
+
+/// What lists say of each address that is known of a network or principal.
+fn listed(out: &mut impl Write, dossier: &Dossier, setup: &Setup) -> io::Result<()> {
+    let told = dossier.each_address().into_iter().flat_map(|ip| {
+        let hits = setup.intelligence.named(ip).into_iter();
+        hits.map(move |hit| format!("{ip}: {}, {}", hit.category.name(), intel::named(&hit, ip)))
+    });
+    let told: Vec<String> = told.collect();
+    some(out, "listed", told.into_iter())
 }
 
 fn calls(out: &mut impl Write, dossier: &Dossier) -> io::Result<()> {

@@ -12,7 +12,7 @@ use callerwatch_detection::suppress::Suppressed;
 
 pub(crate) use self::html::{Survey, html};
 pub(crate) use self::plain::{brief, plain, plain_json, shown};
-pub(crate) use self::text::{alerts, text};
+pub(crate) use self::text::{alerts, in_brief, text};
 
 /// One OCSF Detection Finding a line, and nothing else.
 pub(crate) fn json(alerts: &[Alert]) -> io::Result<()> {
@@ -24,14 +24,18 @@ pub(crate) fn json(alerts: &[Alert]) -> io::Result<()> {
     stdout.flush()
 }
 
+/// `High 60  12 failed sign-ins …`. Safe for a terminal.
+fn line(alert: &Alert) -> String {
+    format!("{} {}  {}", alert.severity, alert.score, plain(&alert.title()))
+}
+
 /// `High 60  12 failed sign-ins …: our scanner (until 2026-12-31)`, of an alert that the policy
 /// calls nothing. Safe for a terminal.
 fn suppressed(alert: &Alert) -> String {
     let of = |it: &Suppressed| format!("{} (until {})", plain(&it.reason), it.until);
     let mut reasons: Vec<String> = alert.suppressed.iter().map(of).collect();
     reasons.dedup();
-    let (severity, score, title) = (alert.severity, alert.score, plain(&alert.title()));
-    format!("{severity} {score}  {title}: {}", reasons.join("; "))
+    format!("{}: {}", line(alert), reasons.join("; "))
 }
 
 /// What of an alert's findings the policy calls nothing, each with why. Safe for a terminal.

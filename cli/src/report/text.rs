@@ -14,14 +14,14 @@ use callerwatch_detection::words;
 use textwrap::{Options, WordSplitter};
 
 use super::plain::{plain, shown};
-use super::{silent, suppressed};
+use super::{line, silent, suppressed};
 use crate::scan::Summary;
 use crate::setup::Setup;
 
 /// How many of a kind are named before "and more".
 const NAMED_MAX: usize = 6;
-/// How many suppressed alerts are told one by one; JSON has all of them.
-const SUPPRESSED_MAX: usize = 50;
+/// How many alerts are told a line each, suppressed ones and others; JSON has all of them.
+const BRIEF_MAX: usize = 50;
 const LABEL_WIDTH: usize = 8;
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -29,20 +29,41 @@ const DIM: Style = Style::new().dimmed();
 /// Prints it to standard output.
 pub(crate) fn text(summary: &Summary, found: &[Alert], setup: &Setup) -> io::Result<()> {
     page().summary(summary, setup)?;
-    alerts(found)
+    alerts(found, "")
 }
 
-/// Prints the alerts alone, the suppressed ones last and in brief.
-pub(crate) fn alerts(alerts: &[Alert]) -> io::Result<()> {
+/// Prints the alerts alone, the suppressed ones last and in brief; whose they are is said in their
+/// headline, as ` of its own`.
+pub(crate) fn alerts(alerts: &[Alert], whose: &str) -> io::Result<()> {
     let mut page = page();
-    let (suppressed, speaking): (Vec<&Alert>, Vec<&Alert>) =
-        alerts.iter().partition(|alert| alert.is_suppressed());
-    page.headline(&speaking)?;
+    let (suppressed, speaking) = parted(alerts);
+    page.headline(&speaking, !suppressed.is_empty(), whose)?;
     for alert in speaking {
         page.alert(alert)?;
     }
     page.suppressed(&suppressed)?;
     page.out.flush()
+}
+
+/// The same, a line each.
+pub(crate) fn in_brief<'a>(
+    alerts: impl IntoIterator<Item = &'a Alert>,
+    whose: &str,
+) -> io::Result<()> {
+    let mut page = page();
+    let (suppressed, speaking) = parted(alerts);
+    page.headline(&speaking, !suppressed.is_empty(), whose)?;
+    for alert in speaking.iter().take(BRIEF_MAX) {
+        page.field("", &line(alert))?;
+    }
+    page.more(speaking.len())?;
+    page.suppressed(&suppressed)?;
+    page.out.flush()
+}
+
+/// Those that the policy calls nothing, and the others.
+fn parted<'a>(alerts: impl IntoIterator<Item = &'a Alert>) -> (Vec<&'a Alert>, Vec<&'a Alert>) {
+    alerts.into_iter().partition(|alert| alert.is_suppressed())
 }
 
 fn page() -> Page<AutoStream<StdoutLock<'static>>> {
@@ -131,7 +152,8 @@ impl<W: Write> Page<W> {
         if count == 0 {
             return Ok(());
         }
-        self.field("rejected", &format!("{count} records"))?;
+        let noun = if count == 1 { "record" } else { "records" };
+        self.field("rejected", &format!("{count} {noun}"))?;
         for ((why, path), of_file) in summary.rejected.iter().take(2 * NAMED_MAX) {
             let (count, at) = (of_file.count, of_file.first_at);
             self.field("", &format!("{path}: {count} {why}, the first at byte {at}"))?;
@@ -142,7 +164,7 @@ impl<W: Write> Page<W> {
         }
     }
 
-    fn headline(&mut self, alerts: &[&Alert]) -> io::Result<()> {
+    fn headline(&mut self, alerts: &[&Alert], has_suppressed: bool, whose: &str) -> io::Result<()> {
         let mut by_severity: BTreeMap<Severity, usize> = BTreeMap::new();
         for alert in alerts {
             *by_severity.entry(alert.severity).or_default() += 1;
@@ -152,10 +174,14 @@ impl<W: Write> Page<W> {
             .rev()
             .map(|(severity, count)| format!("{count} {severity}"))
             .collect();
+        let counts = counts.join(", ");
         match alerts.len() {
-            0 => writeln!(self.out, "{BOLD}No alerts.{BOLD:#}"),
-            1 => writeln!(self.out, "{BOLD}1 alert:{BOLD:#} {}", counts.join(", ")),
-            count => writeln!(self.out, "{BOLD}{count} alerts:{BOLD:#} {}", counts.join(", ")),
+            0 if has_suppressed => {
+                writeln!(self.out, "{BOLD}No alerts{whose} that are not suppressed.{BOLD:#}")
+            }
+            0 => writeln!(self.out, "{BOLD}No alerts{whose}.{BOLD:#}"),
+            1 => writeln!(self.out, "{BOLD}1 alert{whose}:{BOLD:#} {counts}"),
+            count => writeln!(self.out, "{BOLD}{count} alerts{whose}:{BOLD:#} {counts}"),
         }
     }
 
@@ -201,10 +227,15 @@ impl<W: Write> Page<W> {
         let count = alerts.len();
         let noun = if count == 1 { "alert" } else { "alerts" };
         writeln!(self.out, "\n{BOLD}{count} suppressed {noun}{BOLD:#}")?;
-        for alert in alerts.iter().take(SUPPRESSED_MAX) {
+        for alert in alerts.iter().take(BRIEF_MAX) {
             self.field("", &suppressed(alert))?;
         }
-        match count.checked_sub(SUPPRESSED_MAX) {
+        self.more(count)
+    }
+
+    /// How many of so many alerts have no line.
+    fn more(&mut self, count: usize) -> io::Result<()> {
+        match count.checked_sub(BRIEF_MAX) {
             Some(more @ 1..) => self.field("", &format!("and {more} more")),
             _ => Ok(()),
         }

@@ -11,6 +11,7 @@ mod queue;
 mod summary;
 mod worker;
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -57,24 +58,26 @@ pub(crate) fn run(options: &ScanOptions) -> anyhow::Result<u8> {
     };
     // Whoever has read enough of it has not read the exit status.
     let printed = printed.map_err(anyhow::Error::from).or_else(unless_closed);
-    tell(&summary.faults).map_err(anyhow::Error::from).or_else(unless_closed)?;
+    tell(&summary).map_err(anyhow::Error::from).or_else(unless_closed)?;
     printed?;
     reported?;
     Ok(status(&summary, &alerts, options.fail_on))
 }
 
-/// Reads all inputs, and keeps what is of one source alone: its ledgers, its calls, and what was not
-/// wholly read.
+/// Reads all inputs: all ledgers, the calls of whom is wanted, and what was read.
+///
+/// No ledger stands alone: a network's and a principal's hold calls of a source too, and whether a
+/// call comes from a new place is told by those that its principal made elsewhere.
 pub(crate) fn look(
     paths: &[PathBuf],
     threads: Option<NonZeroUsize>,
     wanted: &Wanted,
     setup: &Setup,
-) -> (Vec<(LedgerKey, SourceLedger)>, Closeup, Vec<String>) {
+) -> (BTreeMap<LedgerKey, SourceLedger>, Closeup, Summary) {
     let Part { ledger, summary, closeup } = read(paths, threads, Some(wanted), setup);
-    let sources = ledger.into_sources().filter(|(key, _)| wanted.is(key)).collect();
+    let sources = ledger.into_sources().collect();
     let closeup = closeup.unwrap_or_else(|| Closeup::of(wanted.clone()));
-    (sources, closeup, summary.faults)
+    (sources, closeup, summary)
 }
 
 /// Reads all inputs with so many workers, or as many as there are cores.
@@ -164,11 +167,17 @@ fn unless_closed(error: anyhow::Error) -> anyhow::Result<()> {
     if is_closed_pipe(&error) { Ok(()) } else { Err(error) }
 }
 
-/// What was not wholly read, to whoever watches.
-pub(crate) fn tell(faults: &[String]) -> io::Result<()> {
+/// What was not wholly read, to whoever watches; and that nothing was there to read, since nothing
+/// found in nothing is no good news.
+pub(crate) fn tell(summary: &Summary) -> io::Result<()> {
     let mut stderr = io::stderr().lock();
-    for fault in faults {
+    for fault in &summary.faults {
         writeln!(stderr, "callerwatch: {fault}")?;
+    }
+    if summary.faults.is_empty() && summary.calls.is_empty() {
+        let files = summary.files;
+        let noun = if files == 1 { "file" } else { "files" };
+        writeln!(stderr, "callerwatch: not one call was found, in {files} {noun}")?;
     }
     Ok(())
 }

@@ -53,7 +53,7 @@ struct Worker<'a> {
     observer: Observer,
     ledger: MemoryLedger,
     summary: Summary,
-    /// Of the one source that is looked at, where it is one: no other's evidence is kept then.
+    /// Of what is looked at, where it is one.
     closeup: Option<Closeup>,
     buffers: Buffers,
 }
@@ -109,8 +109,8 @@ impl Worker<'_> {
             Event::Reading(Reading::Activity(activity)) => {
                 outcome.records += 1;
                 summary.count(activity);
-                if closeup.as_mut().is_some_and(|closeup| !closeup.take(activity)) {
-                    return;
+                if let Some(closeup) = closeup {
+                    closeup.take(activity);
                 }
                 // A scan has no now: logs are read when they are read.
                 let observations =
