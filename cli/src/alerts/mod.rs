@@ -45,13 +45,7 @@ pub(crate) fn run(command: &AlertsCommand) -> anyhow::Result<u8> {
                 let alert = alerts.find(uid, clock::now()).await?;
                 let lines = suppress::policy_lines(&alert, *until, reason, clock::now().day())?;
                 alerts.decide(uid, ByHand::Suppress, reason, clock::now()).await?;
-                let mut out = io::stdout();
-                writeln!(
-                    out,
-                    "# suppressed {}; to suppress what follows, add to the policy:",
-                    plain(uid)
-                )?;
-                write!(out, "{lines}")?;
+                write!(io::stdout(), "# suppressed {}\n{lines}", plain(uid))?;
                 Ok(0)
             }
         }
