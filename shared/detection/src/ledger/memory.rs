@@ -170,13 +170,12 @@ impl MemoryLedger {
     }
 
     fn claim(&mut self, key: &LedgerKey, mark: Mark, now: Timestamp) -> Claim {
-        let known = self.sources.get(key).into_iter();
         // What was left to a digest while nothing had succeeded may be claimed again.
-        let for_good = |ledger: &'_ SourceLedger| {
-            let deferred = ledger.deferred.iter().filter(|mark| mark.has_success);
-            ledger.marks.iter().chain(deferred).copied().collect::<Vec<_>>()
-        };
-        if !mark.is_news(&known.flat_map(for_good).collect::<Vec<_>>()) {
+        let marks = self.sources.get(key).into_iter().flat_map(|ledger| {
+            let for_good = ledger.deferred.iter().filter(|mark| mark.has_success);
+            ledger.marks.iter().chain(for_good)
+        });
+        if !mark.is_news(marks) {
             return Claim::Announced;
         }
         match self.leases.entry((key.clone(), mark)) {
@@ -189,13 +188,13 @@ impl MemoryLedger {
     }
 
     fn admit(&mut self, budget: &Budget, key: &LedgerKey, mark: Mark) -> Admission {
-        let taken = self.budgets.entry(budget.name.clone()).or_default();
-        let taker = Taker::of(key, mark);
-        if taken.contains(&taker) || taken.len() < budget.most {
-            taken.insert(taker);
+        let places = self.budgets.entry(budget.name.clone()).or_default();
+        let own = Taker::of(key, mark);
+        if places.contains(&own) || places.len() < budget.most {
+            places.insert(own);
             return Admission::Admitted;
         }
-        Admission::Spent(Arc::new(taken.clone()))
+        Admission::Spent(Arc::new(places.clone()))
     }
 
     fn amend(&mut self, key: &LedgerKey, mark: Mark, record: &Record) -> bool {
