@@ -167,7 +167,9 @@ mod tests {
         let other = due("b", Severity::Medium, 45);
         for order in [[&first, &other, &last], [&last, &first, &other]] {
             let mut digest = Digest::new(hour.back(1), hour);
-            order.into_iter().for_each(|it| digest.add(it.clone()));
+            for it in order {
+                digest.add(it.clone());
+            }
             digest.finish();
             assert_eq!(digest.shown, [last.clone(), other.clone()]);
             assert_eq!(digest.counts, [(Severity::Medium, 1), (Severity::High, 1)].into());
@@ -188,7 +190,9 @@ mod tests {
             clouds: vec![Cloud::Gcp],
             accounts: vec![format!("account-{n}"), "one-of-all".to_owned()],
         };
-        (0..2 * ACCOUNTS_MAX).for_each(|n| digest.add(due(n)));
+        for n in 0..2 * ACCOUNTS_MAX {
+            digest.add(due(n));
+        }
         assert_eq!((digest.accounts.len(), digest.count()), (ACCOUNTS_MAX, 2 * ACCOUNTS_MAX));
         assert!(digest.accounts.contains("account-0"));
     }
