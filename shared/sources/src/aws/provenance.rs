@@ -8,7 +8,9 @@ use std::borrow::Cow;
 use callerwatch_detection::source::Source;
 
 /// The source of a record. `by_service` tells that AWS itself made it, whatever it says;
-/// `service` is what to call it then, where nothing better is known.
+/// `service` is what to call it then, where nothing better is known. `scope` is the VPC endpoint that
+/// the call came through, or else the account. What came through an endpoint came from an address of
+/// that VPC, whatever range it was given: some have public ones, bought or merely taken.
 pub(super) fn source<'a>(
     address: Cow<'a, str>,
     invoked_by: Cow<'a, str>,
@@ -23,7 +25,15 @@ pub(super) fn source<'a>(
         let name = if invoked_by.is_empty() { service.clone() } else { invoked_by };
         return Source::Service(name);
     }
-    Source::from_address(address, scope)
+    match Source::from_address(address, scope.clone()) {
+        Source::Public(ip) if is_endpoint(&scope) => Source::Private { ip, scope },
+        source => source,
+    }
+}
+
+/// `vpce-0123456789abcdef0`. For a call that AWS makes, the name of a service may stand there.
+fn is_endpoint(text: &str) -> bool {
+    text.starts_with("vpce-")
 }
 
 /// `ec2.amazonaws.com`, `AWS Internal`, `AWS Internal/3`, `aws.internal`.
@@ -52,7 +62,8 @@ mod tests {
     #[test]
     fn sources() {
         for (address, invoked_by, by_service, expected) in [
-            ("203.0.113.7", "", false, "203.0.113.7"),
+            ("203.0.113.7", "", false, "203.0.113.7@vpce-1"),
+            ("2001:db8::7", "", false, "2001:db8::7@vpce-1"),
             ("ec2.amazonaws.com", "ec2.amazonaws.com", false, "service ec2.amazonaws.com"),
             ("EC2.AmazonAWS.com", "", false, "service EC2.AmazonAWS.com"),
             ("emr.amazonaws.com.cn", "", false, "service emr.amazonaws.com.cn"),
@@ -75,6 +86,21 @@ mod tests {
                 other => other.ledger_key().map_or("absent".to_owned(), |key| key.to_string()),
             };
             assert_eq!(shown, expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn what_comes_through_no_endpoint_is_public() {
+        for (scope, expected) in [
+            ("111111111111", "30.1.2.3"),
+            ("", "30.1.2.3"),
+            ("AWS Internal", "30.1.2.3"),
+            ("s3.amazonaws.com", "30.1.2.3"),
+            ("vpce-0123456789abcdef0", "30.1.2.3@vpce-0123456789abcdef0"),
+        ] {
+            let service = Cow::Borrowed("s3.amazonaws.com");
+            let source = source("30.1.2.3".into(), "".into(), false, &service, scope.into());
+            assert_eq!(source.ledger_key().unwrap().to_string(), expected, "{scope}");
         }
     }
 }
