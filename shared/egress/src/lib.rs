@@ -110,7 +110,10 @@ async fn addresses(client: &Client) -> Result<Addresses, Fault> {
     let mut found = Addresses::new();
     let elastic = client.describe_addresses().send().await;
     let elastic = elastic.map_err(|error| refused("listing Elastic IPs", &error))?;
-    take(&mut found, elastic.addresses().iter().map(|it| it.public_ip()))?;
+    // Of Wavelength, and of Outposts that go out through the user's own network, these are others.
+    let elastic = elastic.addresses().iter();
+    let elastic = elastic.flat_map(|it| [it.public_ip(), it.carrier_ip(), it.customer_owned_ip()]);
+    take(&mut found, elastic)?;
 
     let mut pages = client.describe_nat_gateways().into_paginator().page_size(PAGE).send();
     let mut left = PAGES_MAX;
@@ -134,7 +137,8 @@ async fn addresses(client: &Client) -> Result<Addresses, Fault> {
         let page = page.map_err(|error| refused("listing network interfaces", &error))?;
         for interface in page.network_interfaces() {
             let v4 = interface.private_ip_addresses().iter().map(|it| it.association());
-            let v4 = v4.chain([interface.association()]).flatten().map(|it| it.public_ip());
+            let v4 = v4.chain([interface.association()]).flatten();
+            let v4 = v4.flat_map(|it| [it.public_ip(), it.carrier_ip(), it.customer_owned_ip()]);
             let v6 = interface.ipv6_addresses().iter().map(|it| it.ipv6_address());
             take(&mut found, v4.chain(v6))?;
         }

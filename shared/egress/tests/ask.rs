@@ -30,8 +30,12 @@ const REGIONS: [&str; 3] = [
     "<regionName>us-gone-1</regionName>",
 ];
 /// One of them was just given back.
-const ELASTIC: [&str; 2] =
-    ["<publicIp>203.0.113.1</publicIp>", "<allocationId>eipalloc-1</allocationId>"];
+const ELASTIC: [&str; 4] = [
+    "<publicIp>203.0.113.1</publicIp>",
+    "<allocationId>eipalloc-1</allocationId>",
+    "<carrierIp>203.0.113.6</carrierIp>",
+    "<customerOwnedIp>203.0.113.7</customerOwnedIp>",
+];
 /// A public one with a private address too, and one that is gone.
 const GATEWAYS: [&str; 2] = [
     "<state>available</state><natGatewayAddressSet>\
@@ -46,6 +50,8 @@ const INTERFACES: [&str; 3] = [
      <privateIpAddress>10.0.0.2</privateIpAddress>\
      <association><publicIp>203.0.113.4</publicIp></association></item>\
      <item><association><publicIp>203.0.113.5</publicIp></association></item>\
+     <item><association><carrierIp>203.0.113.8</carrierIp></association></item>\
+     <item><association><customerOwnedIp>203.0.113.9</customerOwnedIp></association></item>\
      </privateIpAddressesSet>",
     "<ipv6AddressesSet><item><ipv6Address>2001:db8::7</ipv6Address></item></ipv6AddressesSet>",
     "<privateIpAddress>10.0.0.3</privateIpAddress>",
@@ -165,7 +171,8 @@ async fn one_that_fails_holds_up_no_other() {
     let config = config(&server()).await;
     let answers = ask(&config, &[DENIED, OTHER]).await;
     let told: Vec<String> = answers.iter().flat_map(told).collect();
-    let all = "{203.0.113.1, 203.0.113.2, 203.0.113.4, 203.0.113.5, 2001:db8::7}";
+    let all = "{203.0.113.1, 203.0.113.2, 203.0.113.4, 203.0.113.5, 203.0.113.6, 203.0.113.7, \
+               203.0.113.8, 203.0.113.9, 2001:db8::7}";
     let expected = [
         "111111111111 eu-north-1 eu-north-1: listing NAT gateways: InternalFailure: said so.  false"
             .to_owned(),
