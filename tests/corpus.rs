@@ -282,10 +282,19 @@ fn lists_are_loaded_whole_and_answer() {
     );
 }
 
+/// Some of the largest ranges that AWS, Google and Azure publish.
+const OF_CLOUDS: &str = "3.0.0.0/9\n13.32.0.0/12\n13.64.0.0/11\n18.128.0.0/9\n20.0.0.0/11\n20.64.0.0/10\n\
+    34.64.0.0/10\n34.192.0.0/10\n35.184.0.0/13\n35.192.0.0/11\n40.64.0.0/10\n51.140.0.0/14\n52.0.0.0/10\n\
+    54.64.0.0/11\n54.144.0.0/12\n104.196.0.0/14\n104.208.0.0/13\n2600:1900::/28\n2600:1f00::/24\n\
+    2603:1000::/24\n2a05:d000::/25\n";
+
 #[test]
 fn real_lists_are_believed() {
     let Some(logs) = logs("real lists of addresses") else { return };
-    let judge = Judge::new(&Policy::default(), Day::parse("2026-03-02").unwrap());
+    let clouds = Intelligence::builder().list("clouds", Category::Cloud, OF_CLOUDS.as_bytes());
+    let clouds = clouds.expect("ranges").build();
+    let day = Day::parse("2026-03-02").unwrap();
+    let judge = Judge::new(&Policy::default(), day).knowing(&clouds);
     for (file, category, _) in LISTS {
         let feed = Feed {
             name: "feed".to_owned(),
@@ -302,4 +311,40 @@ fn real_lists_are_believed() {
         let tenth: Vec<&str> = text.lines().step_by(10).collect();
         judge.judge(&feed, tenth.join("\n").as_bytes(), last).expect_err(file);
     }
+}
+
+/// A real database of countries, in which most addresses in use lie somewhere.
+#[test]
+fn a_real_database_of_countries_answers() {
+    let Some(geo) = beside_checkout("corpus/geo/iptoasn-country.mmdb", "a real database") else {
+        return;
+    };
+    let database = fs::read(geo).expect("a file of the corpus");
+    let feed = Feed {
+        name: "countries".to_owned(),
+        location: Location::File("countries.mmdb".to_owned()),
+        content: Content::Countries,
+        column: None,
+        refresh_minutes: 60,
+    };
+    let judge = Judge::new(&Policy::default(), Day::parse("2026-03-02").unwrap());
+    judge.judge(&feed, &database, Some(&database)).expect("it is believed");
+    let countries = Intelligence::builder().countries(database).expect("a database").build();
+    let country = |ip: &str| {
+        let key = LedgerKey::of_public(ip.parse().expect("an address"));
+        countries.country(&key).map(|country| country.to_string())
+    };
+    for (ip, expected) in [("8.8.8.8", "US"), ("193.0.6.139", "NL"), ("2001:67c:2e8::1", "NL")] {
+        assert_eq!(country(ip).as_deref(), Some(expected), "{ip}");
+    }
+    for ip in ["203.0.113.7", "2001:db8::1"] {
+        assert_eq!(country(ip), None, "{ip}");
+    }
+    let ips =
+        (1..224_u32).flat_map(|first| (0..256_u32).map(move |second| first << 24 | second << 16));
+    let known =
+        ips.filter(|ip| country(&std::net::Ipv4Addr::from_bits(*ip | 7).to_string()).is_some());
+    let (known, (name, built)) = (known.count(), countries.country_database().expect("there"));
+    println!("{name}, built at {built}: {known} of {} addresses lie in a country", 223 * 256);
+    assert!(known > 100 * 256);
 }

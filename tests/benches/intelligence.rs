@@ -2,18 +2,21 @@
 //!
 //! `cargo bench --bench intelligence` compiles half a million prefixes of IPv4 and as many of IPv6,
 //! random and overlapping, and asks for addresses of which half are on the list, on one core: once
-//! scattered over the whole space, once crowded into few networks as those of real feeds are. The
-//! table it prints in the end is in `docs/DECISIONS.md`.
+//! scattered over the whole space, once crowded into few networks as those of real feeds are. Before
+//! anything is measured, some hundred answers are compared with those of a scan. The table it prints in the end is in `docs/DECISIONS.md`.
 
 #![expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
 
+mod million;
 mod random;
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::io::Write as _;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -24,11 +27,13 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use ip_network::IpNetwork;
 use ip_network_table::IpNetworkTable;
 
+use crate::million::{address, adversarial, below, prefixes, scan, top, wide};
 use crate::random::Random;
 
-const PREFIXES: usize = 1_000_000;
 const ASKED: usize = 200_000;
 const RUNS: usize = 9;
+/// So many answers are compared with those of a scan.
+const VERIFIED: usize = 600;
 const OUTPUT: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/criterion");
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -65,6 +70,18 @@ fn measure(
     let compile = || Intelligence::builder().list("list", Category::Malicious, list.as_bytes());
     let (intelligence, built) = timed(1, || Ok(compile()?.build()))?;
     let file = intelligence.as_bytes().to_vec();
+    // What is wrong need not be fast.
+    let mut verified = adversarial(&mut random, &prefixes, VERIFIED / 2);
+    verified.extend(asked.iter().take(VERIFIED / 2));
+    for ip in &verified {
+        let named = intelligence.named(*ip);
+        let is_sorted = named.is_sorted_by_key(|hit| Reverse(hit.prefix.prefix_len()));
+        let count = named.len();
+        let named: BTreeSet<String> = named.iter().map(|hit| hit.prefix.to_string()).collect();
+        if !is_sorted || named.len() != count || named != scan(&prefixes, *ip) {
+            return Err(format!("{ip} is not found as a scan finds it").into());
+        }
+    }
     let mut copies = vec![file.clone(); RUNS];
     let take = || Ok(Intelligence::load(copies.pop().unwrap_or_default())?);
     let (_, loaded) = timed(RUNS, take)?;
@@ -75,10 +92,12 @@ fn measure(
     writeln!(
         table,
         "{name}: {distinct} distinct prefixes, {} MB, {bytes_each:.1} bytes a prefix, built of text \
-         in {} ms, loaded in {:.1} ms; of {} addresses {listed} are listed",
+         in {} ms, loaded in {:.1} ms; {} answers are those of a scan; of {} addresses {listed} are \
+         listed",
         file.len() / 1_000_000,
         built.as_millis(),
         loaded.as_secs_f64() * 1e3,
+        verified.len(),
         asked.len(),
     )?;
 
@@ -102,6 +121,11 @@ fn measure(
     };
     row("callerwatch, is listed", &mut |at| {
         black_box(intelligence.is_listed(&keys[at]));
+    })?;
+    row("callerwatch, the most specific hit", &mut |at| {
+        if let Some(hit) = intelligence.hits(&keys[at]).next() {
+            black_box((hit.list, hit.category, hit.level, hit.prefix));
+        }
     })?;
     row("callerwatch, every list and prefix", &mut |at| {
         for hit in intelligence.hits(&keys[at]) {
@@ -132,37 +156,6 @@ fn measure(
     Ok(())
 }
 
-/// Half of IPv4 and half of IPv6. Every fourth lies in the one before it.
-fn prefixes(random: &mut Random, networks: Option<usize>) -> Vec<(IpAddr, u8)> {
-    let crowd: Vec<u128> =
-        networks.map_or(Vec::new(), |count| (0..count).map(|_| wide(random)).collect());
-    let mut prefixes: Vec<(IpAddr, u8)> = Vec::with_capacity(PREFIXES);
-    while prefixes.len() < PREFIXES {
-        let is_v4 = prefixes.len().is_multiple_of(2);
-        let (shortest, longest, crowded) = if is_v4 { (16, 32, 16) } else { (32, 128, 32) };
-        let of_crowd = |random: &mut Random| {
-            let mask = u128::MAX >> crowded;
-            crowd
-                .get(below(random, crowd.len().max(1)))
-                .map_or(wide(random), |network| network & !mask | wide(random) & mask)
-        };
-        let (bits, shortest) = match prefixes.len().checked_sub(2).map(|at| prefixes[at]) {
-            Some((ip, length)) if prefixes.len() % 8 >= 6 => {
-                let mask = u128::MAX.checked_shr(u32::from(length)).unwrap_or(0);
-                (top(ip) & !mask | wide(random) & mask, length)
-            }
-            _ => (of_crowd(random), shortest),
-        };
-        // 2000::/3 is what is routed of IPv6.
-        let bits = if is_v4 { bits } else { bits & (u128::MAX >> 3) | (1 << 125) };
-        let spread = usize::from(longest - shortest) + 1;
-        let length = shortest + u8::try_from(below(random, spread)).unwrap_or(0);
-        let mask = u128::MAX.checked_shr(u32::from(length)).unwrap_or(0);
-        prefixes.push((address(bits & !mask, is_v4), length));
-    }
-    prefixes
-}
-
 /// In turns anywhere, and in a prefix of the list.
 fn asked(random: &mut Random, prefixes: &[(IpAddr, u8)]) -> Vec<IpAddr> {
     let asked = (0..ASKED).map(|n| {
@@ -172,31 +165,6 @@ fn asked(random: &mut Random, prefixes: &[(IpAddr, u8)]) -> Vec<IpAddr> {
         address(top(ip) & !mask | wide(random) & mask, ip.is_ipv4())
     });
     asked.collect()
-}
-
-fn wide(random: &mut Random) -> u128 {
-    u128::from(random.next()) << 64 | u128::from(random.next())
-}
-
-/// A number below another.
-fn below(random: &mut Random, end: usize) -> usize {
-    usize::try_from(random.next() >> 16).unwrap_or(0) % end.max(1)
-}
-
-/// The bits of an address, the first one on top.
-fn top(ip: IpAddr) -> u128 {
-    match ip {
-        IpAddr::V4(v4) => u128::from(v4.to_bits()) << 96,
-        IpAddr::V6(v6) => v6.to_bits(),
-    }
-}
-
-fn address(bits: u128, is_v4: bool) -> IpAddr {
-    if is_v4 {
-        Ipv4Addr::from_bits(u32::try_from(bits >> 96).unwrap_or(0)).into()
-    } else {
-        Ipv6Addr::from_bits(bits).into()
-    }
 }
 
 /// First and last addresses of what is listed, merged where they touch.
