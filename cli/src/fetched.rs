@@ -6,6 +6,9 @@ use std::path::PathBuf;
 
 use callerwatch_detection::feeds::{COUNTRIES, LISTS, NETWORKS};
 
+/// What is there once anything was fetched.
+const STATUS: &str = "feeds.json";
+
 /// The folder of fetched files.
 #[derive(Clone, Debug)]
 pub(crate) struct Fetched {
@@ -20,9 +23,10 @@ impl Fetched {
         Some(Self { folder: data.join("callerwatch") })
     }
 
-    /// The compiled lists, where there are any.
+    /// The compiled lists, where there are any, or should be: those of another version are none to
+    /// this one, and nobody is to be judged without them unnoticed.
     pub(crate) fn lists(&self) -> Option<PathBuf> {
-        self.file(LISTS)
+        self.file(LISTS).or_else(|| self.file(STATUS).map(|_| self.folder.join(LISTS)))
     }
 
     /// The database of countries, where there is one.

@@ -37,7 +37,16 @@ bucket='--resolve-s3'
 confirm='--confirm-changeset'
 [ "${CONFIRM:-yes}" != no ] || confirm='--no-confirm-changeset'
 # shellcheck disable=SC2086 # both are made of words of their own, and so are parameters
-exec "$sam" deploy --template-file template.yaml --stack-name "$stack" --region "$region" \
+"$sam" deploy --template-file template.yaml --stack-name "$stack" --region "$region" \
 	--s3-prefix "$stack" $bucket $confirm --no-fail-on-empty-changeset \
 	--capabilities CAPABILITY_IAM \
 	--parameter-overrides "Architecture=$arch" ${PARAMETERS:-}
+
+# Lists and databases as this version reads them, without waiting for the schedule. Until they are
+# there, functions make them anew of what was fetched before.
+function="$stack-intel"
+if ask "boto3.client('lambda', region_name='$region').invoke(FunctionName='$function', InvocationType='Event')['StatusCode']" >/dev/null; then
+	echo "feeds of addresses are being refreshed by $function"
+else
+	echo "deploy: $function was not invoked; it refreshes feeds on its schedule" >&2
+fi

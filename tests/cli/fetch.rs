@@ -116,10 +116,23 @@ fn without_anything_fetched_it_is_said_how() {
     assert!(done.stderr.contains("set HOME or XDG_DATA_HOME"), "{}", done.stderr);
 }
 
+/// As after an upgrade to a version that reads another format.
+#[test]
+fn lists_that_are_missing_are_not_passed_over() {
+    let folder = fetched("fetched-other");
+    fs::remove_file(folder.join("data/callerwatch/current-2.cwi")).expect("it is there");
+    let done = run(&folder, "intel lookup 203.0.113.8");
+    assert_eq!(done.status, Some(2));
+    assert!(done.stderr.contains("current-2.cwi"), "{}", done.stderr);
+    let done = run(&folder, "intel fetch --policy policy.toml");
+    assert_eq!(done.status, Some(0), "{}", done.stderr);
+    assert_eq!(run(&folder, "intel lookup 203.0.113.8").status, Some(0));
+}
+
 #[test]
 fn a_copy_that_cannot_be_believed_changes_nothing() {
     let folder = fetched("fetched-bad");
-    let current = || fs::read(folder.join("data/callerwatch/current.cwi")).expect("it is there");
+    let current = || fs::read(folder.join("data/callerwatch/current-2.cwi")).expect("it is there");
     let before = current();
     for (content, told) in [
         (

@@ -70,6 +70,7 @@ def test_deploys(emulator: Emulator, tmp_path: pathlib.Path) -> None:
     assert function["Environment"]["Variables"]["CALLERWATCH_ALERT_DAYS"] == "30"
     # What was packaged, whatever it was packaged for; not a file in its place.
     assert function["CodeSize"] > 100_000
+    assert "feeds of addresses are being refreshed by watch-intel" in told.stdout, told.stderr
 
 
 @pytest.mark.parametrize(

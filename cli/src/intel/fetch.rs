@@ -45,7 +45,8 @@ pub(crate) fn run(options: &FetchOptions) -> anyhow::Result<u8> {
     }
     writeln!(stdout, "fetched into {}, which scans use from now on", shown(&folder))?;
     let is_good = |report: &Report| {
-        matches!(report.outcome, Outcome::New | Outcome::Unchanged | Outcome::NotDue)
+        report.fault.is_none()
+            && matches!(report.outcome, Outcome::New | Outcome::Unchanged | Outcome::NotDue)
     };
     Ok(if refreshed.reports.iter().all(is_good) { 0 } else { EXIT_FAULT })
 }
@@ -54,10 +55,17 @@ pub(crate) fn run(options: &FetchOptions) -> anyhow::Result<u8> {
 fn line(report: &Report, refreshed: &Refreshed) -> String {
     let name = &report.feed.name;
     let list = refreshed.intelligence.lists().iter().find(|list| list.name == *name);
-    let in_use = match list {
-        Some(list) => format!(", {} prefixes", list.prefixes),
-        None if report.is_in_use => String::new(),
-        None => ", and there is no copy".to_owned(),
+    let in_use = match (list, &report.fault) {
+        (_, Some(fault)) => format!(", and its copy is not in use: {}", plain(fault)),
+        (Some(list), None) => {
+            let cut = match list.spared {
+                0 => String::new(),
+                cut => format!(", {cut} more cut where they are your own"),
+            };
+            format!(", {} prefixes{cut}", list.prefixes)
+        }
+        (None, None) if report.is_in_use => String::new(),
+        (None, None) => ", and there is no copy".to_owned(),
     };
     let place = match report.outcome {
         Outcome::Failed(_) | Outcome::Refused(_) => Some(report.feed.location.to_string()),

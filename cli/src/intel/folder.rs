@@ -2,9 +2,10 @@
 //!
 //! Promises that each file is there whole, or as it was before. Must not know what is in it.
 
-use std::fs;
-use std::io::{self, ErrorKind};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
+use std::process;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -35,9 +36,19 @@ impl Store for Folder {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
-        let part = self.folder.join(format!("{name}.part"));
-        fs::write(&part, bytes)?;
-        fs::rename(&part, &path)
+        // Another command may write the same file.
+        let part = self.folder.join(format!("{name}.{}.part", process::id()));
+        let written = File::create(&part).and_then(|mut file| {
+            file.write_all(&bytes)?;
+            // Before it takes the place of a good one, all of it is on the disk.
+            file.sync_all()?;
+            fs::rename(&part, &path)
+        });
+        if written.is_err() {
+            // What it says is that of the write.
+            let _ = fs::remove_file(&part);
+        }
+        written
     }
 
     async fn fetch(&self, location: &Location) -> Result<Bytes, Unread> {

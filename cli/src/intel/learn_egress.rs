@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use anyhow::{Context, bail};
 use callerwatch_adapters::clients;
-use callerwatch_feeds::egress::{learn, publish};
+use callerwatch_feeds::egress::{Published, learn, publish};
 
 use super::folder::{Folder, now};
 use crate::EXIT_FAULT;
@@ -22,12 +22,12 @@ pub(crate) fn run(options: &LearnOptions) -> anyhow::Result<u8> {
     let store = Folder { folder: folder.clone(), beside: None };
     let roles: Vec<&str> = options.role_arns.iter().map(AsRef::as_ref).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let reports = runtime
+    let (reports, published) = runtime
         .block_on(async {
             let answers = callerwatch_egress::ask(&clients::load().await, &roles).await;
             let reports = learn(answers, &store, now()).await?;
-            publish(&store).await?;
-            Ok::<_, io::Error>(reports)
+            let published = publish(&store).await?;
+            Ok::<_, io::Error>((reports, published))
         })
         .with_context(|| format!("cannot keep addresses in {}", shown(&folder)))?;
 
@@ -35,7 +35,19 @@ pub(crate) fn run(options: &LearnOptions) -> anyhow::Result<u8> {
     for report in &reports {
         writeln!(stdout, "{}: {}", plain(&report.account), plain(&report.to_string()))?;
     }
-    writeln!(stdout, "learned into {}, which scans use from now on", shown(&folder))?;
+    match published {
+        Published::New => {
+            writeln!(stdout, "learned into {}, which scans use from now on", shown(&folder))?;
+        }
+        Published::Unchanged => {
+            writeln!(stdout, "nothing is new; scans use what is in {}", shown(&folder))?;
+        }
+        Published::Unusable => bail!(
+            "scans do not use what was learned: the lists in {} are missing or damaged, and \
+             `callerwatch intel fetch` makes them anew",
+            shown(&folder)
+        ),
+    }
     let is_good = reports.iter().all(|report| report.faults.is_empty());
     Ok(if is_good { 0 } else { EXIT_FAULT })
 }

@@ -40,7 +40,11 @@ pub(super) fn list(list: &ListInfo) -> String {
     let cloud = list.cloud.map(|cloud| format!(" ({cloud})")).unwrap_or_default();
     let told =
         format!("{}: {category}{cloud}, {entries} entries, {prefixes} prefixes", brief(name));
-    let left_out = [(list.unaccused, "too little accused"), (list.refused, "lines refused")];
+    let left_out = [
+        (list.unaccused, "too little accused"),
+        (list.refused, "lines refused"),
+        (list.spared, "cut where they are your own"),
+    ];
     let left_out = left_out.into_iter().filter(|(count, _)| *count > 0);
     left_out.fold(told, |told, (count, what)| format!("{told}, {count} {what}"))
 }

@@ -81,6 +81,10 @@ impl Handler {
             tell(report);
         }
         let lists = refreshed.intelligence.lists();
+        for list in lists.iter().filter(|list| list.spared > 0) {
+            let (list, prefixes) = (&list.name, list.spared);
+            tracing::warn!(list, prefixes, "own addresses were taken out of a list that accuses");
+        }
         let prefixes: usize = lists.iter().map(|list| list.prefixes).sum();
         let (lists, replaced) = (lists.len(), refreshed.replaced.join(", "));
         tracing::info!(lists, prefixes, replaced, "feeds were refreshed");
@@ -138,12 +142,22 @@ fn tell_account(report: &AccountReport) {
 }
 
 fn tell(report: &Report) {
-    let Report { feed, outcome, age_secs, is_in_use } = report;
+    let Report { feed, outcome, age_secs, content_age_secs, is_in_use, fault } = report;
     let (feed, at) = (&feed.name, feed.location.to_string());
+    if let Some(fault) = fault {
+        tracing::error!(feed, fault, "a copy of a feed is not in use");
+    }
     match outcome {
         Outcome::New | Outcome::Unchanged | Outcome::NotDue => {
             let outcome = outcome.to_string();
-            tracing::info!(feed, outcome, age_secs, is_in_use, "a feed is as it should be");
+            tracing::info!(
+                feed,
+                outcome,
+                age_secs,
+                content_age_secs,
+                is_in_use,
+                "a feed is as it should be"
+            );
         }
         Outcome::Failed(failure) => {
             let error = failure as &dyn Error;

@@ -6,14 +6,14 @@
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
-use callerwatch_detection::feeds::Location;
+use callerwatch_detection::feeds::{FILE_MAX_BYTES, Location};
 use callerwatch_feeds::{Store, Unread};
 
 use crate::objects::{FetchError, InputFault, Objects};
 use crate::policy;
 
-/// As large as the largest file that is compiled.
-const FILE_MAX_BYTES: u64 = 256 << 20;
+/// As large as whoever judges calls reads them.
+pub(crate) const MAX_BYTES: u64 = FILE_MAX_BYTES as u64;
 
 /// The key of a file of feeds in the state bucket.
 pub(crate) fn key_of(name: &str) -> String {
@@ -49,7 +49,7 @@ pub enum StoreError {
 impl BucketStore {
     /// Feeds in a bucket, with a policy beside which feeds may lie too.
     pub fn new(client: Client, bucket: impl Into<String>, policy_key: impl Into<String>) -> Self {
-        let objects = Objects::bounded(client.clone(), FILE_MAX_BYTES);
+        let objects = Objects::bounded(client.clone(), MAX_BYTES);
         Self { client, objects, bucket: bucket.into(), policy_key: policy_key.into() }
     }
 }
@@ -60,7 +60,11 @@ impl Store for BucketStore {
     async fn read(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
         match self.objects.fetch(&self.bucket, &key_of(name), None).await {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(FetchError::Input { fault: InputFault::NotFound, .. }) => Ok(None),
+            // What is too large cannot be used, and is replaced.
+            Err(FetchError::Input {
+                fault: InputFault::NotFound | InputFault::TooLarge(_),
+                ..
+            }) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

@@ -14,6 +14,7 @@ use callerwatch_detection::intelligence::{Builder, Category, Intelligence};
 use callerwatch_detection::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::status::STATUS;
 use crate::store::Store;
 
 /// What is asked of the account whose credentials these are, where it is not known which one that is.
@@ -124,29 +125,47 @@ pub async fn learn<S: Store + Sync>(
     Ok(reports)
 }
 
-/// Puts what was learned into the compiled lists, in the place of what was learned before; says
-/// whether they became others. Lists that cannot be used are left to whoever compiles all anew.
+/// What became of the compiled lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// They are others than before.
+    New,
+    /// They say already what was learned.
+    Unchanged,
+    /// They are damaged, or not made yet of what feeds said. Whoever compiles all anew takes what
+    /// was learned too.
+    Unusable,
+}
+
+/// Puts what was learned into the compiled lists, in the place of what was learned before.
 ///
 /// # Errors
 ///
 /// When they cannot be read or kept.
-pub async fn publish<S: Store + Sync>(store: &S) -> Result<bool, S::Error> {
+pub async fn publish<S: Store + Sync>(store: &S) -> Result<Published, S::Error> {
     let learned = Learned::read(store).await?;
     let before = store.read(LISTS).await?.unwrap_or_default();
-    let builder = match Intelligence::builder() {
-        _ if before.is_empty() && learned.addresses().is_empty() => return Ok(false),
-        builder if before.is_empty() => builder,
-        builder => match builder.compiled(before.clone()) {
+    let builder = if before.is_empty() {
+        // Lists of it alone would be less than what is known.
+        if store.read(STATUS).await?.is_some() {
+            return Ok(Published::Unusable);
+        }
+        if learned.addresses().is_empty() {
+            return Ok(Published::Unchanged);
+        }
+        Intelligence::builder()
+    } else {
+        match Intelligence::builder().compiled(before.clone()) {
             Ok(builder) => builder.without(EGRESS),
-            Err(_) => return Ok(false),
-        },
+            Err(_) => return Ok(Published::Unusable),
+        }
     };
     let lists = learned.add_to(builder).build();
-    let is_new = lists.as_bytes() != before;
-    if is_new {
-        store.write(LISTS, lists.as_bytes().to_vec().into()).await?;
+    if lists.as_bytes() == before {
+        return Ok(Published::Unchanged);
     }
-    Ok(is_new)
+    store.write(LISTS, lists.as_bytes().to_vec().into()).await?;
+    Ok(Published::New)
 }
 
 impl Learned {

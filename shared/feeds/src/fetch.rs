@@ -51,7 +51,7 @@ impl Default for Limits {
             connect: Duration::from_secs(5),
             whole: Duration::from_secs(45),
             sent_bytes: 64 << 20,
-            held_bytes: 128 << 20,
+            held_bytes: 64 << 20,
         }
     }
 }
@@ -212,6 +212,14 @@ impl Fetcher {
         let Limits { whole, .. } = self.limits;
         let fetched = timeout(whole, self.fetch_whole(url, known)).await;
         fetched.unwrap_or(Err(FetchFault::Late(whole)))
+    }
+
+    /// The same, which takes no more than so many bytes of a body, as sent or inflated.
+    #[must_use]
+    pub fn bounded(&self, max: usize) -> Self {
+        let Limits { sent_bytes, held_bytes, .. } = self.limits;
+        let (sent_bytes, held_bytes) = (sent_bytes.min(max), held_bytes.min(max));
+        Self { limits: Limits { sent_bytes, held_bytes, ..self.limits }, ..self.clone() }
     }
 
     /// What a feed from elsewhere holds, within the same limits.

@@ -7,6 +7,7 @@
 
 mod address;
 mod body;
+mod compile;
 pub mod egress;
 mod fetch;
 mod refresh;
@@ -14,6 +15,7 @@ mod status;
 mod store;
 
 pub use self::address::Reach;
+pub use self::compile::rebuild;
 pub use self::fetch::{Answer, FetchFault, Fetcher, Limits, TrustError, Version};
 pub use self::refresh::{Failure, Outcome, Refreshed, Report, refresh};
 pub use self::store::{Store, Unread};

@@ -1,31 +1,34 @@
 //! All feeds at once: asked for where they are due, judged, kept, and compiled.
 //!
 //! Promises that whoever judges calls never has less than the last good copy of each feed: what
-//! fails, or is refused, changes nothing but the report. One bad feed does not hold up the others.
-//! Must not know where files are kept.
+//! fails, or is refused, changes nothing but the report. One bad feed does not hold up the others,
+//! nor fill the memory: copies are judged and kept one by one, and no more than a few are held. Must
+//! not know where files are kept.
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use bytes::Bytes;
 use callerwatch_detection::feeds::{
-    COUNTRIES, Content, Feed, Judge, LISTS, Location, NETWORKS, Refusal, SHIPPED,
+    COUNTRIES, Content, Feed, Judge, LISTS, Location, NETWORKS, Refusal,
 };
-use callerwatch_detection::intelligence::{Category, Intelligence};
+use callerwatch_detection::intelligence::Intelligence;
 use callerwatch_detection::policy::Policy;
 use callerwatch_detection::timestamp::Timestamp;
 use futures_util::stream::{self, StreamExt};
-use tokio::time::sleep;
+use tokio::time::{Sleep, sleep};
 
+use crate::compile::{self, Faults, copy, copy_of, is_ground};
 use crate::egress::Learned;
 use crate::fetch::{Answer, FetchFault, Fetcher, Version};
 use crate::status::{STATUS, Status};
 use crate::store::{Store, Unread};
 
-/// How many feeds are asked for at once.
-const AT_ONCE: usize = 8;
+/// How many feeds are asked for at once, and so how many bodies are held.
+const AT_ONCE: usize = 4;
 /// For all of them. Who has not answered by then is asked the next time.
 const PATIENCE: Duration = Duration::from_mins(4);
 
@@ -85,8 +88,12 @@ pub struct Report {
     /// Seconds since its source last said that the copy is good, or since it was first asked for in
     /// vain.
     pub age_secs: u64,
+    /// Seconds since what is in the copy was new, where there is one.
+    pub content_age_secs: Option<u64>,
     /// Whether there is a good copy in use.
     pub is_in_use: bool,
+    /// Why a copy is not in use that there is.
+    pub fault: Option<String>,
 }
 
 /// What came of all feeds.
@@ -120,105 +127,159 @@ pub async fn refresh<S: Store + Sync>(
     let mut status = before.clone();
     status.retain(feeds);
     let own = Learned::read(store).await?;
-    let mut copies = Copies::default();
-    for feed in feeds {
-        copies.last.insert(&feed.name, store.read(&copy_of(&feed.name)).await?);
-    }
-    let mut answers = ask(feeds, &mut status, &copies, store, fetcher, now, is_forced).await;
+    let outcomes = BTreeMap::new();
+    let mut round = Round { store, fetcher, now, is_forced, status, outcomes };
+    let mut patience = pin!(sleep(PATIENCE));
 
-    let mut judge = Judge::new(policy, now.day()).knowing(known);
-    let mut outcomes = BTreeMap::new();
-    // What is a cloud's and the user's own is to be known before anybody is accused.
-    let (first, then): (Vec<&Feed>, Vec<&Feed>) = feeds
-        .iter()
-        .partition(|feed| matches!(feed.content, Content::List(Category::Cloud | Category::Own)));
-    for feed in &first {
-        let outcome = take(feed, answers.remove(&feed.name), &judge, &mut copies, &mut status, now);
-        outcomes.insert(&feed.name, outcome);
-    }
-    judge = judge.knowing(&compile(&own, &first, &copies, &mut status, now));
-    for feed in &then {
-        let outcome = take(feed, answers.remove(&feed.name), &judge, &mut copies, &mut status, now);
-        outcomes.insert(&feed.name, outcome);
-    }
-    for (feed, bytes) in &copies.fresh {
-        store.write(&copy_of(feed), bytes.clone()).await?;
-    }
+    let judge = Judge::new(policy, now.day()).knowing(known);
+    let (ground, others): (Vec<&Feed>, Vec<&Feed>) = feeds.iter().partition(|it| is_ground(it));
+    round.renew(&ground, &judge, patience.as_mut()).await?;
+    let status = &mut round.status;
+    let ground = ground.into_iter();
+    let (ground, _) = compile::lists(ground, (&own, &judge), status, store, now).await?;
+    let judge = judge.knowing(&ground);
+    drop(ground);
+    round.renew(&others, &judge, patience).await?;
+
+    let Round { mut status, mut outcomes, .. } = round;
     if status != before {
         store.write(STATUS, status.to_text().into()).await?;
     }
-    let all: Vec<&Feed> = feeds.iter().collect();
-    let intelligence = compile(&own, &all, &copies, &mut status, now);
-    let replaced = publish(feeds, &intelligence, &copies, store).await?;
-    let reports = feeds.iter().map(|feed| Report {
-        outcome: outcomes.remove(&feed.name).unwrap_or(Outcome::NotDue),
-        age_secs: status.of(feed, now).age_secs(now),
-        is_in_use: copies.of(feed).is_some(),
-        feed: feed.clone(),
-    });
-    Ok(Refreshed { reports: reports.collect(), intelligence, replaced })
-}
-
-/// Copies of feeds, by name.
-#[derive(Debug, Default)]
-struct Copies<'a> {
-    /// The last good ones.
-    last: BTreeMap<&'a str, Option<Bytes>>,
-    /// Those that took their place.
-    fresh: BTreeMap<&'a str, Bytes>,
-}
-
-impl Copies<'_> {
-    fn of(&self, feed: &Feed) -> Option<&Bytes> {
-        let name = feed.name.as_str();
-        self.fresh.get(name).or_else(|| self.last.get(name)?.as_ref())
+    let all = compile::lists(feeds.iter(), (&own, &judge), &mut status, store, now);
+    let (intelligence, mut faults) = all.await?;
+    let replaced = publish(feeds, &intelligence, store, &mut faults).await?;
+    let mut reports = Vec::new();
+    for feed in feeds {
+        let (fault, known) = (faults.remove(&feed.name), status.of(feed, now));
+        reports.push(Report {
+            outcome: outcomes.remove(&feed.name).unwrap_or(Outcome::NotDue),
+            age_secs: known.age_secs(now),
+            content_age_secs: known.content_age_secs(now),
+            is_in_use: fault.is_none() && copy(feed, store).await?.is_some(),
+            fault,
+            feed: feed.clone(),
+        });
     }
+    Ok(Refreshed { reports, intelligence, replaced })
 }
 
-/// The file of the last good copy.
-fn copy_of(feed: &str) -> String {
-    format!("feeds/{feed}")
-}
-
-/// What the sources of feeds that are due answer, by the feeds' names.
-async fn ask<S: Store + Sync>(
-    feeds: &[Feed],
-    status: &mut Status,
-    copies: &Copies<'_>,
-    store: &S,
-    fetcher: &Fetcher,
+/// One round of asking.
+struct Round<'a, S> {
+    store: &'a S,
+    fetcher: &'a Fetcher,
     now: Timestamp,
     is_forced: bool,
-) -> BTreeMap<String, Result<Answer, Failure>> {
-    let mut due = Vec::new();
-    for feed in feeds {
-        let known = status.of(feed, now);
-        let has_copy = copies.of(feed).is_some();
-        if is_forced || !has_copy || known.is_due(feed, now) {
-            // Without the copy, its version is of no use.
-            let version = Some(known.version.clone()).filter(|it| *it != Version::default());
-            due.push((feed, version.filter(|_| has_copy)));
+    status: Status,
+    outcomes: BTreeMap<String, Outcome>,
+}
+
+impl<S: Store + Sync> Round<'_, S> {
+    /// Asks for those of some feeds that are due, and takes what their sources answer.
+    async fn renew(
+        &mut self,
+        feeds: &[&Feed],
+        judge: &Judge,
+        patience: Pin<&mut Sleep>,
+    ) -> Result<(), S::Error> {
+        let Self { store, fetcher, now, is_forced, .. } = *self;
+        let mut due = Vec::new();
+        for feed in feeds {
+            let has_copy = self.has_copy(feed, judge).await?;
+            let known = self.status.of(feed, now);
+            if is_forced || known.is_due(feed, has_copy, now) {
+                // Without the copy, its version is of no use.
+                let version = Some(known.version.clone()).filter(|it| *it != Version::default());
+                due.push((*feed, version.filter(|_| has_copy)));
+            }
+        }
+        let mut silent: BTreeMap<&str, &Feed> =
+            due.iter().map(|(feed, _)| (feed.name.as_str(), *feed)).collect();
+        let asked = stream::iter(due).map(|(feed, version)| async move {
+            (feed, fetch(feed, version.as_ref(), store, fetcher).await)
+        });
+        let mut asked = pin!(asked.buffer_unordered(AT_ONCE).take_until(patience));
+        while let Some((feed, answer)) = asked.next().await {
+            silent.remove(feed.name.as_str());
+            let outcome = self.take(feed, answer, judge).await?;
+            self.outcomes.insert(feed.name.clone(), outcome);
+        }
+        for feed in silent.into_values() {
+            self.status.of(feed, now).fail(feed, now);
+            let late = Outcome::Failed(FetchFault::Late(PATIENCE).into());
+            self.outcomes.insert(feed.name.clone(), late);
+        }
+        Ok(())
+    }
+
+    /// Whether there is a good copy of a feed. One that was judged before any address was known to
+    /// be a cloud's is judged anew once that is known.
+    async fn has_copy(&mut self, feed: &Feed, judge: &Judge) -> Result<bool, S::Error> {
+        let Some(copy) = copy(feed, self.store).await? else { return Ok(false) };
+        let known = self.status.of(feed, self.now);
+        if !known.is_without_clouds || !judge.knows_clouds() {
+            return Ok(true);
+        }
+        known.is_without_clouds = false;
+        match judge.judge(feed, &copy, None) {
+            Err(refusal) if refusal.is_of_clouds() => {
+                self.store.write(&copy_of(&feed.name), Bytes::new()).await?;
+                self.outcomes.insert(feed.name.clone(), Outcome::Refused(refusal));
+                Ok(false)
+            }
+            _ => Ok(true),
         }
     }
-    let late = || Err(Failure::Web(FetchFault::Late(PATIENCE)));
-    let mut answers: BTreeMap<_, _> =
-        due.iter().map(|(feed, _)| (feed.name.clone(), late())).collect();
-    let asked = stream::iter(due).map(|(feed, version)| async move {
-        (feed.name.clone(), fetch(&feed.location, version.as_ref(), store, fetcher).await)
-    });
-    let told =
-        asked.buffer_unordered(AT_ONCE).take_until(sleep(PATIENCE)).collect::<Vec<_>>().await;
-    answers.extend(told);
-    answers
+
+    /// Takes what a source answered, or not; notes when the copy was last known to be good.
+    async fn take(
+        &mut self,
+        feed: &Feed,
+        answer: Result<Answer, Failure>,
+        judge: &Judge,
+    ) -> Result<Outcome, S::Error> {
+        let Self { store, now, .. } = *self;
+        let known = self.status.of(feed, now);
+        let (bytes, version) = match answer {
+            Err(failure) => {
+                known.fail(feed, now);
+                return Ok(Outcome::Failed(failure));
+            }
+            Ok(Answer::Unchanged) => {
+                known.confirm(now);
+                return Ok(Outcome::Unchanged);
+            }
+            Ok(Answer::New { bytes, version }) => (bytes, version),
+        };
+        let last = copy(feed, store).await?;
+        // Where the feed is elsewhere than it was, it is another one.
+        let comparable = last.as_deref().filter(|_| !known.is_moved);
+        if let Err(refusal) = judge.judge(feed, &bytes, comparable) {
+            known.fail(feed, now);
+            return Ok(Outcome::Refused(refusal));
+        }
+        let is_new = last.as_ref() != Some(&bytes);
+        if is_new {
+            store.write(&copy_of(&feed.name), bytes).await?;
+            known.is_without_clouds = !judge.knows_clouds();
+        }
+        if is_new || known.copied.is_none() {
+            known.copied = Some(now.millis());
+        }
+        known.confirm(now);
+        known.is_moved = false;
+        known.version = version;
+        Ok(if is_new { Outcome::New } else { Outcome::Unchanged })
+    }
 }
 
 async fn fetch<S: Store + Sync>(
-    location: &Location,
+    feed: &Feed,
     version: Option<&Version>,
     store: &S,
     fetcher: &Fetcher,
 ) -> Result<Answer, Failure> {
-    match location {
+    let fetcher = fetcher.bounded(feed.content.max_bytes());
+    match &feed.location {
         Location::Web(url) => Ok(fetcher.fetch(url, version).await?),
         elsewhere => {
             let bytes = store.fetch(elsewhere).await?;
@@ -227,95 +288,33 @@ async fn fetch<S: Store + Sync>(
     }
 }
 
-/// Takes what a source answered, or not; notes when the copy was last known to be good.
-fn take<'a>(
-    feed: &'a Feed,
-    answer: Option<Result<Answer, Failure>>,
-    judge: &Judge,
-    copies: &mut Copies<'a>,
-    status: &mut Status,
-    now: Timestamp,
-) -> Outcome {
-    let known = status.of(feed, now);
-    let last = copies.last.get(feed.name.as_str()).and_then(Option::as_ref);
-    let (bytes, version) = match answer {
-        None => return Outcome::NotDue,
-        Some(Err(failure)) => return Outcome::Failed(failure),
-        Some(Ok(Answer::Unchanged)) => {
-            known.confirmed = Some(now.millis());
-            return Outcome::Unchanged;
-        }
-        Some(Ok(Answer::New { bytes, version })) => (bytes, version),
-    };
-    // Where the feed is elsewhere than it was, it is another one.
-    let comparable = last.filter(|_| known.copied.is_some());
-    if let Err(refusal) = judge.judge(feed, &bytes, comparable.map(AsRef::as_ref)) {
-        return Outcome::Refused(refusal);
-    }
-    let is_new = last != Some(&bytes);
-    known.confirmed = Some(now.millis());
-    known.version = version;
-    if is_new || known.copied.is_none() {
-        known.copied = Some(now.millis());
-    }
-    if !is_new {
-        return Outcome::Unchanged;
-    }
-    copies.fresh.insert(&feed.name, bytes);
-    Outcome::New
-}
-
-/// The lists of feeds, as of when their copies were made, and what accounts told. A copy that cannot be
-/// used was not written here, and is passed over.
-fn compile(
-    own: &Learned,
-    feeds: &[&Feed],
-    copies: &Copies<'_>,
-    status: &mut Status,
-    now: Timestamp,
-) -> Intelligence {
-    let mut builder = Intelligence::builder();
-    for feed in feeds {
-        let (Content::List(category), Some(copy)) = (feed.content, copies.of(feed)) else {
-            continue;
-        };
-        if builder.add_list(&feed.name, category, copy, feed.column.as_deref()).is_ok() {
-            let millis = status.of(feed, now).copied.unwrap_or_default();
-            builder = match u64::try_from(millis / 1000) {
-                Ok(0) | Err(_) => builder,
-                Ok(secs) => builder.dated(secs),
-            };
-        }
-    }
-    builder = own.add_to(builder);
-    builder.build()
-}
-
-/// Replaces the files that are read by whoever judges calls, where they differ.
-async fn publish<S: Store + Sync>(
+/// Replaces the files that are read by whoever judges calls, where they differ. A database stays as
+/// it is where no copy can take its place.
+async fn publish<S: Store>(
     feeds: &[Feed],
     lists: &Intelligence,
-    copies: &Copies<'_>,
     store: &S,
+    faults: &mut Faults,
 ) -> Result<Vec<&'static str>, S::Error> {
-    let database = |content| {
-        let mut of =
-            feeds.iter().filter(|feed| feed.content == content && copies.of(feed).is_some());
-        // The user's own comes before the one that ships.
-        let is_own = |feed: &&Feed| SHIPPED.iter().all(|shipped| shipped.name != feed.name);
-        let chosen = of.clone().find(is_own).or_else(|| of.next());
-        chosen.and_then(|feed| copies.of(feed)).cloned().unwrap_or_default()
-    };
     let mut replaced = Vec::new();
-    for (name, bytes) in [
-        (COUNTRIES, database(Content::Countries)),
-        (NETWORKS, database(Content::Networks)),
-        (LISTS, Bytes::copy_from_slice(lists.as_bytes())),
-    ] {
-        if store.read(name).await?.unwrap_or_default() != bytes {
-            store.write(name, bytes).await?;
+    for (name, content) in [(COUNTRIES, Content::Countries), (NETWORKS, Content::Networks)] {
+        if let Some(bytes) = compile::database(feeds, content, store, faults).await?
+            && replace(name, &bytes, store).await?
+        {
             replaced.push(name);
         }
     }
+    if replace(LISTS, lists.as_bytes(), store).await? {
+        replaced.push(LISTS);
+    }
     Ok(replaced)
+}
+
+/// Writes a file, where it is another one than is there.
+async fn replace<S: Store>(name: &str, bytes: &[u8], store: &S) -> Result<bool, S::Error> {
+    let is_new = store.read(name).await?.unwrap_or_default() != bytes;
+    if is_new {
+        store.write(name, Bytes::copy_from_slice(bytes)).await?;
+    }
+    Ok(is_new)
 }

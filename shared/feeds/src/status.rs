@@ -25,10 +25,22 @@ pub(crate) struct FeedStatus {
     at: String,
     /// When it was first asked for.
     asked: i64,
+    /// When it was last asked for, on the web.
+    #[serde(default)]
+    attempted: Option<i64>,
+    /// How many times in a row it was asked for in vain.
+    #[serde(default)]
+    failures: u32,
     /// When its source last said that the copy is good.
     pub(crate) confirmed: Option<i64>,
     /// When the copy was made.
     pub(crate) copied: Option<i64>,
+    /// Whether the copy is of where it was before, and so of another feed.
+    #[serde(default)]
+    pub(crate) is_moved: bool,
+    /// Whether the copy was judged while no address was known to be a cloud's.
+    #[serde(default)]
+    pub(crate) is_without_clouds: bool,
     /// What the source calls the copy.
     #[serde(flatten)]
     pub(crate) version: Version,
@@ -51,13 +63,17 @@ impl Status {
         let anew = FeedStatus {
             at,
             asked: now.millis(),
+            attempted: None,
+            failures: 0,
             confirmed: None,
             copied: None,
+            is_moved: false,
+            is_without_clouds: false,
             version: Version::default(),
         };
         let status = self.0.entry(feed.name.clone()).or_insert_with(|| anew.clone());
         if status.at != anew.at {
-            *status = anew;
+            *status = FeedStatus { is_moved: true, ..anew };
         }
         status
     }
@@ -68,21 +84,54 @@ impl Status {
     }
 }
 
+/// How long a feed that was asked for in vain is left alone at first.
+const PAUSE_MINUTES: u64 = 60;
+
 impl FeedStatus {
-    /// Whether a copy of this age is to be asked for again. A schedule comes a little early at
-    /// times.
-    pub(crate) fn is_due(&self, feed: &Feed, now: Timestamp) -> bool {
-        const EARLY_MILLIS: u64 = 60_000;
+    /// Whether the feed is to be asked for. A copy of its age is, and a feed that has none; but one
+    /// of the web that was asked for in vain only after an hour, and each time in vain after twice
+    /// that, until it is as seldom as one that answers.
+    pub(crate) fn is_due(&self, feed: &Feed, has_copy: bool, now: Timestamp) -> bool {
         let minutes = u64::from(feed.refresh_minutes);
-        self.confirmed.is_none_or(|confirmed| {
-            now.millis().abs_diff(confirmed) + EARLY_MILLIS >= minutes * 60_000
-        })
+        if self.failures > 0
+            && let Some(attempted) = self.attempted
+        {
+            let doubled = 1_u64.checked_shl(self.failures - 1).unwrap_or(u64::MAX);
+            return has_passed(attempted, PAUSE_MINUTES.saturating_mul(doubled).min(minutes), now);
+        }
+        !has_copy || self.confirmed.is_none_or(|confirmed| has_passed(confirmed, minutes, now))
+    }
+
+    /// Takes note that the source answered with what is believed.
+    pub(crate) fn confirm(&mut self, now: Timestamp) {
+        self.confirmed = Some(now.millis());
+        self.failures = 0;
+    }
+
+    /// Takes note that the source did not answer, or with what is not believed. One that is not of
+    /// the web costs nobody anything, and may be asked again at once.
+    pub(crate) fn fail(&mut self, feed: &Feed, now: Timestamp) {
+        if matches!(feed.location, Location::Web(_)) {
+            self.attempted = Some(now.millis());
+            self.failures = self.failures.saturating_add(1);
+        }
+    }
+
+    /// Seconds since what is in the copy was new.
+    pub(crate) fn content_age_secs(&self, now: Timestamp) -> Option<u64> {
+        self.copied.map(|copied| now.millis().abs_diff(copied) / 1000)
     }
 
     /// Seconds since the copy was last known to be good, or since it was first asked for in vain.
     pub(crate) fn age_secs(&self, now: Timestamp) -> u64 {
         now.millis().abs_diff(self.confirmed.unwrap_or(self.asked)) / 1000
     }
+}
+
+/// Whether it is so long ago. A schedule comes a little early at times.
+fn has_passed(then: i64, minutes: u64, now: Timestamp) -> bool {
+    const EARLY_MILLIS: u64 = 60_000;
+    now.millis().abs_diff(then).saturating_add(EARLY_MILLIS) >= minutes.saturating_mul(60_000)
 }
 
 /// All of a location, as it is not to be shown.

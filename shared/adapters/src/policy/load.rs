@@ -1,23 +1,24 @@
 //! Reads the policy, the lists it names, and what feeds were compiled to from the state bucket.
 //!
 //! Promises all faults of the file and of its lists together, with what could be understood, and
-//! the versions of all that was looked at, so that a change of any of it is noticed.
-
-use std::error::Error;
+//! the versions of all that was looked at, so that a change of any of it is noticed. What feeds were
+//! compiled to is made anew of their last good copies where it is missing or damaged.
 
 use bytes::Bytes;
 use callerwatch_detection::feeds::{COUNTRIES, LISTS, NETWORKS};
 use callerwatch_detection::intelligence::{Builder, Intelligence};
 use callerwatch_detection::policy::{Policy, PolicyErrors, PolicyList};
+use callerwatch_feeds::rebuild;
 use futures_util::stream::{self, StreamExt};
 
 use super::Loaded;
-use crate::feeds;
+use crate::clock;
+use crate::feeds::{self, BucketStore, StoreError};
 use crate::objects::{FetchError, InputFault, Objects};
 
 /// What the table can remember.
 const POLICY_MAX_BYTES: u64 = 256 * 1024;
-const LIST_MAX_BYTES: u64 = 64 << 20;
+const LIST_MAX_BYTES: u64 = feeds::MAX_BYTES;
 const LISTS_MAX: usize = 32;
 const AT_ONCE: usize = 8;
 
@@ -26,6 +27,7 @@ const AT_ONCE: usize = 8;
 pub(super) struct Loader {
     policies: Objects,
     lists: Objects,
+    copies: BucketStore,
     bucket: String,
     key: String,
 }
@@ -37,8 +39,10 @@ pub(super) struct Candidate {
     pub(super) loaded: Loaded,
     /// All that is wrong with it.
     pub(super) errors: PolicyErrors,
-    /// What of the compiled feeds cannot be used, and is not in it.
+    /// What is wrong with what feeds were compiled to.
     pub(super) damaged: Vec<String>,
+    /// The files of these that could not be made anew, and so are not in it.
+    pub(super) lost: Vec<&'static str>,
     /// Of the policy and of its lists.
     pub(super) versions: Versions,
 }
@@ -50,8 +54,9 @@ pub(super) struct Versions(Vec<(String, Option<String>)>);
 impl Loader {
     pub(super) fn new(client: aws_sdk_s3::Client, bucket: String, key: String) -> Self {
         let policies = Objects::bounded(client.clone(), POLICY_MAX_BYTES);
-        let lists = Objects::bounded(client, LIST_MAX_BYTES);
-        Self { policies, lists, bucket, key }
+        let lists = Objects::bounded(client.clone(), LIST_MAX_BYTES);
+        let copies = BucketStore::new(client, bucket.as_str(), key.as_str());
+        Self { policies, lists, copies, bucket, key }
     }
 
     /// Whether anything is another than when it was looked at.
@@ -118,7 +123,7 @@ impl Loader {
     ) -> Result<Candidate, FetchError> {
         let (policy, mut errors) = Policy::read(&text);
         let mut versions = Versions::default();
-        let (mut builder, damaged) = self.of_feeds(&mut versions).await?;
+        let mut feeds = self.of_feeds(&policy, &mut versions).await?;
         for (index, list) in policy.lists().iter().enumerate() {
             let PolicyList { path, category, name, column, line } = list;
             if without.contains(line) {
@@ -138,62 +143,85 @@ impl Loader {
             let (version, content) = fetch(&self.lists, &self.bucket, &key).await?;
             let added = content.map_err(|fault| format!("cannot read the list `{name}`: {fault}"));
             let added = added.and_then(|bytes| {
-                let taken = std::mem::take(&mut builder);
+                let taken = std::mem::take(&mut feeds.builder);
                 taken
                     .list_with_column(name, *category, &bytes, column.as_deref())
                     .map_err(|error| error.to_string())
             });
             match added {
-                Ok(with_list) => builder = with_list,
+                Ok(with_list) => feeds.builder = with_list,
                 Err(message) => errors.push(*line, message),
             }
             versions.0.push((key, version));
         }
+        let OfFeeds { builder, damaged, lost } = feeds;
         let loaded = Loaded { policy, intelligence: builder.build(), etag, text };
-        Ok(Candidate { loaded, errors: errors.in_file(&self.key), damaged, versions })
+        Ok(Candidate { loaded, errors: errors.in_file(&self.key), damaged, lost, versions })
     }
 
-    /// What feeds were compiled to, as far as it can be used, and what is wrong with the rest.
+    /// What feeds were compiled to, as far as it can be used or made anew.
     async fn of_feeds(
         &self,
+        policy: &Policy,
         versions: &mut Versions,
-    ) -> Result<(Builder, Vec<String>), FetchError> {
-        let (mut files, mut damaged) = (Vec::new(), Vec::new());
+    ) -> Result<OfFeeds, FetchError> {
+        let mut feeds = OfFeeds::default();
         for name in [LISTS, COUNTRIES, NETWORKS] {
             let key = feeds::key_of(name);
             let (version, content) = fetch(&self.lists, &self.bucket, &key).await?;
             versions.0.push((key.clone(), version));
-            match content {
-                // Where no feed tells, there is an empty file; where none was ever fetched, none.
-                Ok(bytes) if bytes.is_empty() => {}
-                Err(InputFault::NotFound) => {}
-                Ok(bytes) => files.push((name, bytes)),
-                Err(fault) => damaged.push(format!("{key}: {fault}")),
+            let fault = match content {
+                // Where no feed tells, there is an empty file.
+                Ok(bytes) if bytes.is_empty() => continue,
+                Ok(bytes) => match feeds.add(name, bytes) {
+                    Ok(()) => continue,
+                    Err(fault) => Some(fault),
+                },
+                // Where none was ever fetched there is none, nor where the last version that wrote
+                // one used another format.
+                Err(InputFault::NotFound) if name == LISTS => None,
+                Err(InputFault::NotFound) => continue,
+                Err(fault) => Some(fault.to_string()),
+            };
+            // Seldom done, and large: whoever looks for a change does not carry it.
+            let made = Box::pin(rebuild(name, policy, &self.copies, clock::now())).await;
+            let is_made_anew = match made {
+                Ok(Some(bytes)) => feeds.add(name, bytes).is_ok(),
+                Err(StoreError::Read(error)) => return Err(error),
+                // Nothing is written.
+                Ok(None) | Err(StoreError::Write { .. }) => false,
+            };
+            if is_made_anew {
+                tracing::info!(key, "what feeds were compiled to is made anew of their copies");
+            }
+            if let Some(fault) = fault {
+                feeds.damaged.push(format!("{key}: {fault}"));
+                feeds.lost.extend((!is_made_anew).then_some(name));
             }
         }
-        let builder = loop {
-            match files.iter().try_fold(Intelligence::builder(), with_file) {
-                Ok(builder) => break builder,
-                Err((name, fault)) => {
-                    damaged.push(format!("{}: {fault}", feeds::key_of(name)));
-                    files.retain(|(other, _)| *other != name);
-                }
-            }
-        };
-        Ok((builder, damaged))
+        Ok(feeds)
     }
 }
 
-/// Adds one file of what feeds were compiled to, or says what is wrong with it.
-fn with_file(
+/// What feeds were compiled to.
+#[derive(Default)]
+struct OfFeeds {
     builder: Builder,
-    (name, bytes): &(&'static str, Bytes),
-) -> Result<Builder, (&'static str, String)> {
-    let fault = |fault: &dyn Error| (*name, fault.to_string());
-    match *name {
-        LISTS => builder.compiled(bytes.clone()).map_err(|it| fault(&it)),
-        COUNTRIES => builder.countries(bytes.clone()).map_err(|it| fault(&it)),
-        _ => builder.networks(bytes.clone()).map_err(|it| fault(&it)),
+    damaged: Vec<String>,
+    lost: Vec<&'static str>,
+}
+
+impl OfFeeds {
+    /// Adds one file, or says what is wrong with it. The lists are to be the first.
+    fn add(&mut self, name: &str, bytes: Bytes) -> Result<(), String> {
+        match name {
+            LISTS => Intelligence::builder()
+                .compiled(bytes)
+                .map(|builder| self.builder = builder)
+                .map_err(|fault| fault.to_string()),
+            COUNTRIES => self.builder.add_countries(bytes).map_err(|fault| fault.to_string()),
+            _ => self.builder.add_networks(bytes).map_err(|fault| fault.to_string()),
+        }
     }
 }
 

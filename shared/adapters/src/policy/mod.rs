@@ -7,6 +7,7 @@
 //! policy means.
 
 mod difference;
+mod kept;
 mod load;
 mod remembered;
 
@@ -18,6 +19,7 @@ use callerwatch_detection::timestamp::Timestamp;
 use tokio::task::JoinHandle;
 
 use self::difference::difference;
+use self::kept::keep;
 pub(crate) use self::load::key_of;
 use self::load::{Candidate, Loader, Versions};
 use self::remembered::Table;
@@ -177,7 +179,8 @@ impl PolicyStore {
         self.is_refused
     }
 
-    /// Whether what feeds were compiled to is damaged, and what was known before in use, or less.
+    /// Whether what feeds were compiled to is damaged, and made anew of their copies; or else what was
+    /// known before is in use, or less.
     pub fn is_damaged(&self) -> bool {
         self.is_damaged
     }
@@ -194,13 +197,13 @@ impl PolicyStore {
 
     /// What is in force from now on. It is out of its place until then.
     async fn renew(&mut self, now: Timestamp) -> Result<Loaded, PolicyError> {
-        if let Some(loaded) = self.loaded.take() {
+        if let Some(mut loaded) = self.loaded.take() {
             let candidate = self.look(now).await.unwrap_or_else(|error| {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(error, "cannot look for another policy");
                 None
             });
-            let newer = candidate.and_then(|candidate| self.judge(candidate, true));
+            let newer = candidate.and_then(|candidate| self.judge(candidate, Some(&mut loaded)));
             if newer.as_ref().is_some_and(|newer| newer.etag != loaded.etag) {
                 self.is_remembered = false;
             }
@@ -239,19 +242,16 @@ impl PolicyStore {
     /// What is in force first.
     async fn first(&mut self) -> Result<Loaded, PolicyError> {
         let candidate = self.loader.newest().await?;
-        if let Some(loaded) = self.judge(candidate, false) {
+        if let Some(loaded) = self.judge(candidate, None) {
             return Ok(loaded);
         }
         // Until it is known what was good, this may be tried from the start.
         let Some(good) = self.table.read().await? else {
-            tracing::error!("no policy was good yet, so the defaults hold");
+            tracing::error!("no policy was good yet, so the defaults hold, with what feeds say");
+            let loaded = self.loader.remembered(String::new(), String::new()).await?;
             self.is_remembered = true;
-            return Ok(Loaded {
-                policy: Policy::default(),
-                intelligence: Intelligence::default(),
-                etag: String::new(),
-                text: String::new(),
-            });
+            tell(&loaded);
+            return Ok(loaded);
         };
         let loaded = self.loader.remembered(good.text, good.etag).await?;
         self.is_remembered = true;
@@ -259,10 +259,10 @@ impl PolicyStore {
         Ok(loaded)
     }
 
-    /// Takes a candidate, or refuses it. Where something is in force, it stays in the place of
-    /// what knows less for being damaged.
-    fn judge(&mut self, candidate: Candidate, is_warm: bool) -> Option<Loaded> {
-        let Candidate { loaded, errors, damaged, versions } = candidate;
+    /// Takes a candidate, or refuses it. What is lost of what feeds were compiled to is taken of
+    /// what was in force, and no more than that.
+    fn judge(&mut self, candidate: Candidate, before: Option<&mut Loaded>) -> Option<Loaded> {
+        let Candidate { loaded, errors, damaged, lost, versions } = candidate;
         self.versions = Arc::new(versions);
         self.is_refused = !errors.is_empty();
         self.is_damaged = !damaged.is_empty();
@@ -270,8 +270,10 @@ impl PolicyStore {
             tracing::error!(fault, "what feeds were compiled to cannot be used");
         }
         match errors.or(loaded) {
-            Ok(_) if self.is_damaged && is_warm => None,
-            Ok(loaded) => {
+            Ok(mut loaded) => {
+                if let Some(before) = before {
+                    keep(&mut loaded, before, &lost);
+                }
                 tell(&loaded);
                 Some(loaded)
             }

@@ -71,7 +71,9 @@ mod tests {
             feed: Feed::from(&SHIPPED[feed]),
             outcome,
             age_secs,
+            content_age_secs: None,
             is_in_use,
+            fault: None,
         };
         let refused = Outcome::Refused(Refusal::TooWide);
         let reports = [

@@ -12,7 +12,7 @@ use rustls::RootCertStore;
 use crate::emulator::{BUCKET, World, at, config, source};
 use crate::ministack::PATIENCE;
 
-const CURRENT: &str = "intel/current.cwi";
+const CURRENT: &str = "intel/current-2.cwi";
 
 fn compiled(addresses: &str) -> Vec<u8> {
     let list = Intelligence::builder().list("tor-exits", Category::Tor, addresses.as_bytes());
@@ -73,7 +73,21 @@ async fn a_damaged_file_takes_nothing_away() {
     let loaded = warm.current(at(60)).await.expect("a policy");
     assert!(loaded.intelligence.is_listed(&source("203.0.113.7")));
     assert!(warm.is_damaged() && !warm.is_refused());
-    // Who has nothing goes on with the policy.
+    // The policy, and what is healthy, are new all the same.
+    world.put("a/bad.txt", "203.0.113.10\n").await;
+    let lists =
+        "critical_assets = [\"test-*\"]\n[[lists]]\npath = \"bad.txt\"\ncategory = \"custom\"\n";
+    world.put("a/policy.toml", lists).await;
+    let loaded = warm.current(at(120)).await.expect("a policy");
+    assert!(loaded.policy.critical_asset("test-1").is_some());
+    let names: Vec<_> = loaded.intelligence.lists().iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["tor-exits", "bad"]);
+    world.put("a/policy.toml", "critical_assets = [\"prod-*\"]\n").await;
+    let loaded = warm.current(at(180)).await.expect("a policy");
+    let names: Vec<_> = loaded.intelligence.lists().iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["tor-exits"]);
+    assert!(warm.is_damaged() && !warm.is_refused());
+    // Who has nothing, and nothing to make it of, goes on with the policy.
     let mut cold = world.store();
     let loaded = cold.current(at(60)).await.expect("a policy");
     assert!(loaded.policy.critical_asset("prod-1").is_some());
@@ -82,7 +96,7 @@ async fn a_damaged_file_takes_nothing_away() {
     world.put(CURRENT, compiled("203.0.113.8\n")).await;
     world.delete("intel/countries.mmdb").await;
     for store in [&mut warm, &mut cold] {
-        let loaded = store.current(at(120)).await.expect("a policy");
+        let loaded = store.current(at(240)).await.expect("a policy");
         assert!(loaded.intelligence.is_listed(&source("203.0.113.8")));
         assert!(!store.is_damaged());
     }
@@ -104,7 +118,7 @@ async fn feeds_are_kept_in_the_bucket() {
     let [ours, theirs] = &done.reports[..] else { panic!("{done:?}") };
     assert!(matches!(ours.outcome, Outcome::New), "{ours:?}");
     assert!(matches!(theirs.outcome, Outcome::Failed(_)), "{theirs:?}");
-    assert_eq!(done.replaced, ["current.cwi"]);
+    assert_eq!(done.replaced, ["current-2.cwi"]);
     let mut warm = world.store();
     let loaded = warm.current(at(0)).await.expect("a policy");
     assert!(loaded.intelligence.is_listed(&source("203.0.113.7")));
@@ -126,7 +140,52 @@ async fn feeds_are_kept_in_the_bucket() {
 
     let nowhere = aws_sdk_s3::Client::new(&config("http://127.0.0.1:1").await);
     let lost = BucketStore::new(nowhere, BUCKET, "a/policy.toml");
-    assert!(lost.read("current.cwi").await.is_err());
-    assert!(lost.write("current.cwi", "x".into()).await.is_err());
+    assert!(lost.read("current-2.cwi").await.is_err());
+    assert!(lost.write("current-2.cwi", "x".into()).await.is_err());
     assert!(lost.fetch(&Location::File("/etc/passwd".to_owned())).await.is_err());
+}
+
+/// As after a change of the format, to a newer version or back to an older one.
+#[tokio::test]
+async fn who_starts_without_a_file_has_the_last_good_copies() {
+    let Some(world) = World::start().await else { return };
+    let text = "[feeds]\nshipped = false\n\
+                [feeds.ours]\npath = \"bad.txt\"\ncategory = \"custom\"\n";
+    world.put("a/policy.toml", text).await;
+    world.put("a/bad.txt", "203.0.113.7\n").await;
+    let policy = Policy::parse(text).expect("a policy");
+    let store = BucketStore::new(world.s3.clone(), BUCKET, "a/policy.toml");
+    let fetcher = Fetcher::with(RootCertStore::empty(), Limits::default(), Reach::Internet);
+    let (known, fetcher) = (Intelligence::default(), fetcher.expect("TLS"));
+    refresh(&policy, &known, &store, &fetcher, at(0), false).await.expect("done");
+    world.delete(CURRENT).await;
+    let mut cold = world.store();
+    let loaded = cold.current(at(0)).await.expect("a policy");
+    assert!(loaded.intelligence.is_listed(&source("203.0.113.7")));
+    assert!(!cold.is_damaged());
+    world.put(CURRENT, "<html>").await;
+    for mut store in [cold, world.store()] {
+        let loaded = store.current(at(60)).await.expect("a policy");
+        assert!(loaded.intelligence.is_listed(&source("203.0.113.7")));
+        assert!(store.is_damaged());
+    }
+}
+
+#[tokio::test]
+async fn a_first_policy_with_faults_costs_no_feed() {
+    let Some(world) = World::start().await else { return };
+    world.put(CURRENT, compiled("203.0.113.7\n")).await;
+    world.put("a/policy.toml", "nonsense = 1\n").await;
+    let mut store = world.store();
+    let loaded = store.current(at(0)).await.expect("the defaults");
+    assert!(loaded.intelligence.is_listed(&source("203.0.113.7")));
+    assert!(store.is_refused());
+}
+
+#[tokio::test]
+async fn what_is_too_large_to_be_read_is_written_anew() {
+    let Some(world) = World::start().await else { return };
+    let store = BucketStore::new(world.s3.clone(), BUCKET, "a/policy.toml");
+    world.put(CURRENT, vec![0; (64 << 20) + 1]).await;
+    assert_eq!(store.read("current-2.cwi").await.expect("an answer"), None);
 }

@@ -1,8 +1,9 @@
 //! Whether a fresh copy of a feed may take the place of the last good one.
 //!
 //! A feed that is broken, or written to by somebody else, must neither accuse the Internet nor
-//! excuse it, and must not fall silent unnoticed. Promises a reason for each refusal. Must not know
-//! how copies are fetched and kept.
+//! excuse it, and must not fall silent unnoticed. Promises a reason for each refusal, and that
+//! whatever the copy holds, judging it takes bounded memory. Must not know how copies are fetched
+//! and kept.
 
 use std::net::IpAddr;
 use std::sync::LazyLock;
@@ -10,22 +11,26 @@ use std::sync::LazyLock;
 use ipnet::IpNet;
 use thiserror::Error;
 
-use super::ranges::Ranges;
-use super::{Content, Feed};
+use super::{Content, Feed, LISTS_PREFIXES_MAX};
 use crate::detections::accuses;
-use crate::intelligence::{Category, DatabaseError, Intelligence, ListFault};
+use crate::intelligence::{
+    Bounds, Builder, Category, DatabaseError, Intelligence, ListError, ListFault, Ranges,
+};
 use crate::policy::Policy;
 use crate::timestamp::Day;
 
 /// Why a copy is refused.
 #[derive(Debug, Error)]
 pub enum Refusal {
-    /// It is no list: an error page, nothing, or nothing that was understood.
+    /// It is no list: an error page, nothing, or nothing that was understood; or too long a one.
     #[error(transparent)]
     List(#[from] ListFault),
     /// It is no database.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// It is larger than whoever judges calls could load.
+    #[error("it is larger than {0} bytes")]
+    TooLarge(usize),
     /// It has lost more than half.
     #[error("it shrank from {before} to {now} {unit}")]
     Shrank {
@@ -39,6 +44,9 @@ pub enum Refusal {
     /// It names a part of the Internet that nobody holds alone.
     #[error("it names a prefix wider than anybody holds")]
     TooWide,
+    /// It accuses a part of the Internet that no attacker holds.
+    #[error("it accuses {0}, which is wider than any attacker holds")]
+    TooWideToAccuse(IpNet),
     /// It names what is not of the Internet.
     #[error("it names {0}, which is not of the Internet")]
     NotOfTheInternet(IpNet),
@@ -51,25 +59,50 @@ pub enum Refusal {
         owner: String,
     },
     /// It names too much.
-    #[error("it covers {permille} thousandths of IPv4, more than {max}")]
+    #[error("it covers over {percent}% of IPv4")]
     TooMuch {
-        /// What it covers.
-        permille: u64,
-        /// What it may.
-        max: u64,
+        /// What it may cover.
+        percent: u32,
     },
+    /// It accuses too much of IPv6.
+    #[error("it accuses over a /{0} of IPv6")]
+    TooMuchV6(u32),
     /// It newly accuses a good part of a cloud.
     #[error("it newly accuses {0}, which is a cloud's")]
     Cloud(IpNet),
+    /// It newly accuses a good part of the clouds, here and there.
+    #[error("it newly accuses {0} addresses of clouds")]
+    Clouds(u128),
 }
 
-/// A list of attackers that covers more is a list of bystanders.
-const PERMILLE_MAX: u64 = 20;
+impl Refusal {
+    /// Whether it is for what it says of the clouds.
+    pub fn is_of_clouds(&self) -> bool {
+        matches!(self, Self::Cloud(_) | Self::Clouds(_))
+    }
+}
+
+/// A list of attackers that covers more of IPv4 is a list of bystanders.
+const PERCENT_MAX: u32 = 2;
 /// Data centers hold nearly a tenth of IPv4, and the largest clouds several hundredths.
-const CONTEXT_PERMILLE_MAX: u64 = 200;
-/// What one customer of a cloud may have to himself.
-const CLOUD_V4_SHORTEST: u8 = 24;
-const CLOUD_V6_SHORTEST: u8 = 48;
+const CONTEXT_PERCENT_MAX: u32 = 20;
+/// The widest that a list may accuse of IPv6. Providers hold a /29 or a few of them, and so do the
+/// widest entries of lists in use; the largest network ever given to one was a /20 or two.
+const ACCUSED_V6_SHORTEST: u8 = 20;
+/// As much as this prefix has, a list may accuse of IPv6 in all: lists in use accuse a fiftieth of
+/// it.
+const ACCUSED_V6_LENGTH: u32 = 18;
+/// What one customer of a cloud may have to himself, in a run: a /24, or a /48 of IPv6.
+const CLOUD_V4_RUN: u128 = 1 << 8;
+const CLOUD_V6_RUN: u128 = 1 << 80;
+/// And how many of such runs all of its customers, before they are the cloud.
+const CLOUD_RUNS: u128 = 1 << 8;
+/// So many of the user's own addresses a first copy may name, where they are at most one in so many
+/// of its prefixes: somebody held them before, or one list is mistaken.
+const OWN_FEW: usize = 8;
+const OWN_ONE_IN: usize = 100;
+/// One source holds a whole /64 of IPv6.
+const SOURCE_V6_LENGTH: u8 = 64;
 
 /// What nobody on the Internet has. Ranges for documentation are let through: examples use them.
 const NOT_OF_THE_INTERNET: [&str; 12] = [
@@ -99,6 +132,8 @@ pub fn is_of_the_internet(ip: IpAddr) -> bool {
 pub struct Judge {
     own: Vec<(String, IpNet)>,
     own_ranges: Ranges,
+    /// The same, with all of each source.
+    own_sources: Ranges,
     clouds: Ranges,
 }
 
@@ -107,21 +142,46 @@ impl Judge {
     pub fn new(policy: &Policy, today: Day) -> Self {
         let trusted = policy.trusted_networks().filter(|it| it.holds(today));
         let own = trusted.map(|it| (it.name.to_owned(), it.network));
-        let mut judge =
-            Self { own: own.collect(), own_ranges: Ranges::default(), clouds: Ranges::default() };
-        judge.own_ranges = Ranges::of(judge.own.iter().map(|(_, network)| *network));
-        judge
+        Self::of(own.collect(), Ranges::default())
     }
 
     /// Takes what good lists say of the clouds' addresses and of the user's own, besides what is
     /// known.
     #[must_use]
-    pub fn knowing(mut self, lists: &Intelligence) -> Self {
+    pub fn knowing(self, lists: &Intelligence) -> Self {
+        let Self { mut own, clouds, .. } = self;
         let of = |category| lists.prefixes().filter(move |(list, _)| list.category == category);
-        self.clouds = self.clouds.with(of(Category::Cloud).map(|(_, prefix)| prefix));
-        self.own.extend(of(Category::Own).map(|(list, prefix)| (list.name.clone(), prefix)));
-        self.own_ranges = Ranges::of(self.own.iter().map(|(_, network)| *network));
-        self
+        own.extend(of(Category::Own).map(|(list, prefix)| (list.name.clone(), prefix)));
+        Self::of(own, clouds.with(of(Category::Cloud).map(|(_, prefix)| prefix)))
+    }
+
+    fn of(own: Vec<(String, IpNet)>, clouds: Ranges) -> Self {
+        let own_ranges = Ranges::of(own.iter().map(|(_, network)| *network));
+        let own_sources = Ranges::of(own.iter().map(|(_, network)| source_of(*network)));
+        Self { own, own_ranges, own_sources, clouds }
+    }
+
+    /// Whether any address is known to be a cloud's.
+    pub fn knows_clouds(&self) -> bool {
+        !self.clouds.is_empty()
+    }
+
+    /// Adds the list of a feed to others. Where it accuses, the user's own addresses are taken out
+    /// of it: it may have been good before they were the user's, or somebody's before.
+    ///
+    /// # Errors
+    ///
+    /// When there is not one address in it, or too many.
+    pub fn add_to(
+        &self,
+        builder: &mut Builder,
+        feed: &Feed,
+        category: Category,
+        bytes: &[u8],
+    ) -> Result<(), ListError> {
+        let spared = accuses(category).then_some(&self.own_sources);
+        let bounds = Bounds { spared, ..BOUNDS };
+        builder.add_bounded(&feed.name, category, bytes, feed.column.as_deref(), bounds)
     }
 
     /// Whether a copy may take the place of `last`, the last good one of the same location.
@@ -130,6 +190,10 @@ impl Judge {
     ///
     /// Why it may not.
     pub fn judge(&self, feed: &Feed, fresh: &[u8], last: Option<&[u8]>) -> Result<(), Refusal> {
+        let max = feed.content.max_bytes();
+        if fresh.len() > max {
+            return Err(Refusal::TooLarge(max));
+        }
         match feed.content {
             Content::List(category) => self.judge_list(feed, category, fresh, last),
             Content::Countries => {
@@ -155,10 +219,9 @@ impl Judge {
             return Err(Refusal::TooWide);
         }
         let ranges = Ranges::of(prefixes(&fresh));
-        let permille = (ranges.count_v4() * 1000) >> 32;
-        let max = if is_of_hosts(category) { CONTEXT_PERMILLE_MAX } else { PERMILLE_MAX };
-        if permille > max {
-            return Err(Refusal::TooMuch { permille, max });
+        let percent = if is_of_hosts(category) { CONTEXT_PERCENT_MAX } else { PERCENT_MAX };
+        if ranges.count_v4() * 100 > u128::from(percent) << 32 {
+            return Err(Refusal::TooMuch { percent });
         }
         if category != Category::Own
             && let Some(prefix) = prefixes(&fresh).find(|prefix| SPECIAL.overlap(*prefix))
@@ -168,7 +231,9 @@ impl Judge {
         // What cannot be read is no reason to keep it.
         let last = last.and_then(|last| list(feed, category, last).ok());
         if accuses(category) {
-            self.judge_accusations(&fresh, last.as_ref())?;
+            judge_v6(&fresh, &ranges)?;
+            self.judge_own(&fresh, last.is_none())?;
+            self.judge_clouds(&fresh, &ranges, last.as_ref())?;
         }
         let count = |lists: &Intelligence| prefixes(lists).count();
         let (before, now) = (last.as_ref().map_or(0, count), count(&fresh));
@@ -178,36 +243,77 @@ impl Judge {
         Ok(())
     }
 
-    fn judge_accusations(
+    /// Where there is no last copy, one that names a few single addresses is better than none: they
+    /// are taken out of it.
+    fn judge_own(&self, fresh: &Intelligence, is_first: bool) -> Result<(), Refusal> {
+        let mut own = prefixes(fresh).filter(|prefix| self.own_ranges.overlap(*prefix));
+        let Some(prefix) = own.next() else { return Ok(()) };
+        let few = OWN_FEW.min(prefixes(fresh).count() / OWN_ONE_IN);
+        let others: Vec<IpNet> = own.take(OWN_FEW).collect();
+        if is_first && others.len() < few && is_source(prefix) && others.into_iter().all(is_source)
+        {
+            return Ok(());
+        }
+        let held = Ranges::of([prefix]);
+        let owner = self.own.iter().find(|(_, network)| held.overlap(*network));
+        let owner = owner.map(|(name, _)| name.clone()).unwrap_or_default();
+        Err(Refusal::Own { prefix, owner })
+    }
+
+    /// What is accused anew of the clouds, however it is cut into prefixes.
+    fn judge_clouds(
         &self,
         fresh: &Intelligence,
+        ranges: &Ranges,
         last: Option<&Intelligence>,
     ) -> Result<(), Refusal> {
-        if let Some(prefix) = prefixes(fresh).find(|prefix| self.own_ranges.overlap(*prefix)) {
-            let own = Ranges::of([prefix]);
-            let owner = self.own.iter().find(|(_, network)| own.overlap(*network));
-            let owner = owner.map(|(name, _)| name.clone()).unwrap_or_default();
-            return Err(Refusal::Own { prefix, owner });
+        let last = last.map(|last| Ranges::of(prefixes(last))).unwrap_or_default();
+        let accused = ranges.minus(&last).within(&self.clouds);
+        if let Some(first) = accused.first_longer(CLOUD_V4_RUN, CLOUD_V6_RUN) {
+            let names = |prefix: &IpNet| prefix.contains(&first);
+            let widest = prefixes(fresh).filter(names).min_by_key(IpNet::prefix_len);
+            return Err(Refusal::Cloud(widest.unwrap_or(first.into())));
         }
-        let mut accused = prefixes(fresh)
-            .filter(|prefix| is_wide_for_a_cloud(*prefix) && self.clouds.overlap(*prefix));
-        let is_new =
-            |prefix: &IpNet| !last.is_some_and(|last| prefixes(last).any(|it| it == *prefix));
-        match accused.find(is_new) {
-            Some(prefix) => Err(Refusal::Cloud(prefix)),
-            None => Ok(()),
+        let (v4, v6) = (accused.count_v4(), accused.count_v6());
+        if v4 > CLOUD_RUNS * CLOUD_V4_RUN {
+            Err(Refusal::Clouds(v4))
+        } else if v6 > CLOUD_RUNS * CLOUD_V6_RUN {
+            Err(Refusal::Clouds(v6))
+        } else {
+            Ok(())
         }
     }
 }
 
+/// What of a list is taken.
+const BOUNDS: Bounds<'_> = Bounds { most: Some(LISTS_PREFIXES_MAX), spared: None };
+
 fn list(feed: &Feed, category: Category, bytes: &[u8]) -> Result<Intelligence, ListFault> {
+    let mut builder = Intelligence::builder();
     let column = feed.column.as_deref();
-    let builder = Intelligence::builder().list_with_column(&feed.name, category, bytes, column);
-    Ok(builder.map_err(|error| error.fault)?.build())
+    let added = builder.add_bounded(&feed.name, category, bytes, column, BOUNDS);
+    added.map_err(|error| error.fault)?;
+    Ok(builder.build())
 }
 
 fn prefixes(lists: &Intelligence) -> impl Iterator<Item = IpNet> {
     lists.prefixes().map(|(_, prefix)| prefix)
+}
+
+/// All addresses of the source that a longer prefix is of; else the prefix.
+fn source_of(prefix: IpNet) -> IpNet {
+    match prefix {
+        IpNet::V6(_) if prefix.prefix_len() > SOURCE_V6_LENGTH => {
+            IpNet::new(prefix.network(), SOURCE_V6_LENGTH).unwrap_or(prefix).trunc()
+        }
+        _ => prefix,
+    }
+}
+
+/// Whether it is one source.
+fn is_source(prefix: IpNet) -> bool {
+    let longest = if prefix.network().is_ipv4() { 32 } else { SOURCE_V6_LENGTH };
+    prefix.prefix_len() >= longest
 }
 
 /// Whether a category is about who hosts computers, and so about much of the Internet.
@@ -215,11 +321,16 @@ fn is_of_hosts(category: Category) -> bool {
     matches!(category, Category::Cloud | Category::Hosting)
 }
 
-fn is_wide_for_a_cloud(prefix: IpNet) -> bool {
-    match prefix {
-        IpNet::V4(v4) => v4.prefix_len() < CLOUD_V4_SHORTEST,
-        IpNet::V6(v6) => v6.prefix_len() < CLOUD_V6_SHORTEST,
+fn judge_v6(fresh: &Intelligence, ranges: &Ranges) -> Result<(), Refusal> {
+    let is_too_wide =
+        |prefix: &IpNet| prefix.network().is_ipv6() && prefix.prefix_len() < ACCUSED_V6_SHORTEST;
+    if let Some(prefix) = prefixes(fresh).find(is_too_wide) {
+        return Err(Refusal::TooWideToAccuse(prefix));
     }
+    if ranges.count_v6() > 1 << (128 - ACCUSED_V6_LENGTH) {
+        return Err(Refusal::TooMuchV6(ACCUSED_V6_LENGTH));
+    }
+    Ok(())
 }
 
 fn judge_length(fresh: &[u8], last: Option<&[u8]>) -> Result<(), Refusal> {
@@ -231,123 +342,4 @@ fn judge_length(fresh: &[u8], last: Option<&[u8]>) -> Result<(), Refusal> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::feeds::Location;
-    use crate::intelligence::country::tests::all_in;
-
-    fn feed(content: Content) -> Feed {
-        Feed {
-            name: "feed".to_owned(),
-            location: Location::File("feed.txt".to_owned()),
-            content,
-            column: None,
-            refresh_minutes: 60,
-        }
-    }
-
-    /// Office and egress are the user's own, and 198.51.0.0/16 a cloud's.
-    fn judge() -> Judge {
-        let policy = "[[trusted_networks]]\nname = \"HQ\"\nnetworks = [\"203.0.113.0/28\"]\n";
-        let policy = Policy::parse(policy).unwrap();
-        let lists = Intelligence::builder()
-            .list("cloud", Category::Cloud, b"198.51.0.0/16\n2001:db8::/32\n")
-            .and_then(|it| it.list("egress", Category::Own, b"192.0.2.7\n2001:db8:7::1\n"))
-            .unwrap();
-        Judge::new(&policy, Day::parse("2026-03-02").unwrap()).knowing(&lists.build())
-    }
-
-    fn told(content: Content, fresh: &[u8], last: Option<&[u8]>) -> String {
-        match judge().judge(&feed(content), fresh, last) {
-            Ok(()) => "good".to_owned(),
-            Err(refusal) => refusal.to_string(),
-        }
-    }
-
-    const MALICIOUS: Content = Content::List(Category::Malicious);
-    const HOSTING: Content = Content::List(Category::Hosting);
-
-    #[test]
-    fn a_copy_that_cannot_be_believed_is_refused() {
-        let own = "it accuses 203.0.113.7/32, which is your own: HQ";
-        for (text, expected) in [
-            ("203.0.113.77\n2001:db8:1::/48\n", "good"),
-            ("", "no address in it: the file is empty"),
-            ("# nothing today\n", "no address in it: it holds comments only"),
-            ("<!doctype html><p>203.0.113.77", "no address in it: it is an HTML page"),
-            ("203.0.113.77\n0.0.0.0/0\n", "it names a prefix wider than anybody holds"),
-            ("203.0.113.77\n::/0\n", "it names a prefix wider than anybody holds"),
-            (
-                "203.0.113.77\n0.0.0.0-255.255.255.255\n",
-                "it names a prefix wider than anybody holds",
-            ),
-            ("203.0.113.77\n10.1.2.3\n", "it names 10.1.2.3/32, which is not of the Internet"),
-            ("203.0.113.77\n127.0.0.1\n", "it names 127.0.0.1/32, which is not of the Internet"),
-            ("203.0.113.77\n172.0.0.0/8\n", "it names 172.0.0.0/8, which is not of the Internet"),
-            ("203.0.113.77\nfd00::/16\n", "it names fd00::/16, which is not of the Internet"),
-            ("203.0.113.7\n", own),
-            ("203.0.113.0/24\n", "it accuses 203.0.113.0/24, which is your own: HQ"),
-            ("192.0.2.0/24\n", "it accuses 192.0.2.0/24, which is your own: egress"),
-            ("2001:db8:7::/48\n", "it accuses 2001:db8:7::/48, which is your own: egress"),
-            (
-                "20.0.0.0/8\n21.0.0.0/8\n22.0.0.0/8\n23.0.0.0/8\n24.0.0.0/8\n25.0.0.0/8\n",
-                "it covers 23 thousandths of IPv4, more than 20",
-            ),
-            ("198.51.100.0/24\n", "good"),
-            ("198.51.100.0/23\n", "it newly accuses 198.51.100.0/23, which is a cloud's"),
-            ("198.0.0.0/8\n", "it newly accuses 198.0.0.0/8, which is a cloud's"),
-            ("2001:db8::/47\n", "it newly accuses 2001:db8::/47, which is a cloud's"),
-        ] {
-            assert_eq!(told(MALICIOUS, text.as_bytes(), None), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn context_may_name_hosts_and_the_users_own() {
-        for (text, expected) in [
-            ("198.51.0.0/16\n203.0.113.7\n", "good"),
-            ("20.0.0.0/8\n21.0.0.0/8\n22.0.0.0/8\n23.0.0.0/8\n24.0.0.0/8\n25.0.0.0/8\n", "good"),
-            ("10.0.0.0/8\n", "it names 10.0.0.0/8, which is not of the Internet"),
-            ("0.0.0.0/0\n1.1.1.1\n", "it names a prefix wider than anybody holds"),
-        ] {
-            assert_eq!(told(HOSTING, text.as_bytes(), None), expected, "{text}");
-        }
-        let half: Vec<String> = (64..128).map(|first| format!("{first}.0.0.0/8\n")).collect();
-        assert_eq!(
-            told(HOSTING, half.concat().as_bytes(), None),
-            "it covers 250 thousandths of IPv4, more than 200"
-        );
-        assert_eq!(told(Content::List(Category::Own), b"10.0.0.0/8\n", None), "good");
-    }
-
-    #[test]
-    fn a_copy_is_compared_with_the_last_good_one() {
-        let list = |count: u8| {
-            (0..count).map(|n| format!("203.0.113.{}\n", n + 100)).collect::<Vec<_>>().concat()
-        };
-        for (before, now, expected) in [
-            (100, 50, "good"),
-            (100, 49, "it shrank from 100 to 49 prefixes"),
-            (1, 100, "good"),
-            (2, 1, "good"),
-        ] {
-            let told = told(MALICIOUS, list(now).as_bytes(), Some(list(before).as_bytes()));
-            assert_eq!(told, expected, "{before} {now}");
-        }
-        // What was accused before the cloud published it, or with good reason, stays.
-        assert_eq!(told(MALICIOUS, b"198.51.100.0/23\n", Some(b"198.51.100.0/23\n")), "good");
-        let wider = told(MALICIOUS, b"198.51.100.0/22\n", Some(b"198.51.100.0/23\n"));
-        assert_eq!(wider, "it newly accuses 198.51.100.0/22, which is a cloud's");
-        assert_eq!(told(MALICIOUS, b"203.0.113.77\n", Some(b"<html>")), "good");
-    }
-
-    #[test]
-    fn databases_are_opened() {
-        let database = all_in("DE");
-        assert_eq!(told(Content::Countries, &database, None), "good");
-        assert!(told(Content::Countries, b"<html>", None).contains("no MMDB file"));
-        let large = vec![0; database.len() * 3];
-        let shrank = format!("it shrank from {} to {} bytes", large.len(), database.len());
-        assert_eq!(told(Content::Countries, &database, Some(&large)), shrank);
-    }
-}
+mod tests;

@@ -5,7 +5,6 @@
 //! Fetching is done elsewhere: nothing here does I/O.
 
 mod judgement;
-mod ranges;
 mod shipped;
 
 use std::fmt;
@@ -14,14 +13,23 @@ pub use self::judgement::{Judge, Refusal, is_of_the_internet};
 pub use self::shipped::{SHIPPED, ShippedFeed};
 use crate::intelligence::Category;
 
-/// The compiled lists, among the files that are made of feeds.
-pub const LISTS: &str = "current.cwi";
+/// The compiled lists, among the files that are made of feeds. Named after the version of their
+/// format, so that functions of two versions have each what they can read.
+pub const LISTS: &str = "current-2.cwi";
 /// The list of the user's own addresses, as accounts of AWS tell them: what no feed may be called.
 pub const EGRESS: &str = "egress";
 /// The database of countries in use; empty where there is none.
 pub const COUNTRIES: &str = "countries.mmdb";
 /// The database of networks in use; empty where there is none.
 pub const NETWORKS: &str = "networks.mmdb";
+
+/// How large a file is at most that is made of feeds, for who writes and for who reads it.
+pub const FILE_MAX_BYTES: usize = 64 << 20;
+/// How large a list is at most.
+const LIST_MAX_BYTES: usize = 32 << 20;
+/// How many prefixes a list may have, and all compiled lists together: in a file that is well below
+/// [`FILE_MAX_BYTES`], and in the memory of a function.
+pub const LISTS_PREFIXES_MAX: usize = 1_000_000;
 
 /// Something that is fetched again and again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +80,14 @@ impl Content {
             Self::List(category) => category.name(),
             Self::Countries => "countries",
             Self::Networks => "networks",
+        }
+    }
+
+    /// How large a copy of it is at most, inflated.
+    pub fn max_bytes(self) -> usize {
+        match self {
+            Self::List(_) => LIST_MAX_BYTES,
+            Self::Countries | Self::Networks => FILE_MAX_BYTES,
         }
     }
 }

@@ -26,6 +26,16 @@ pub(super) enum Block {
     },
 }
 
+impl Block {
+    /// It, as a prefix.
+    pub(super) fn prefix(self) -> IpNet {
+        match self {
+            Self::V4 { start, length } => v4_prefix(start, length),
+            Self::V6 { start, length } => v6_prefix(start, length),
+        }
+    }
+}
+
 /// The widest IPv4 prefix a list may hold: what one organization was ever given.
 const V4_SHORTEST: u8 = 8;
 /// The widest IPv6 prefix a list may hold.
@@ -102,7 +112,8 @@ fn parse_length(text: &str) -> Option<u8> {
     text.parse().ok().filter(|_| is_plain)
 }
 
-fn block(prefix: IpNet) -> Result<Block, &'static str> {
+/// A prefix as a block, where it is not too wide.
+pub(super) fn block(prefix: IpNet) -> Result<Block, &'static str> {
     match prefix.trunc() {
         IpNet::V4(net) if net.prefix_len() < V4_SHORTEST => Err(WIDER_V4),
         IpNet::V6(net) if net.prefix_len() < V6_SHORTEST => Err(WIDER_V6),
@@ -147,11 +158,7 @@ mod tests {
             Ok(blocks) => blocks,
             Err(reason) => return reason.to_owned(),
         };
-        let show = |block: &Block| match *block {
-            Block::V4 { start, length } => v4_prefix(start, length).to_string(),
-            Block::V6 { start, length } => v6_prefix(start, length).to_string(),
-        };
-        blocks.iter().map(show).collect::<Vec<_>>().join(" ")
+        blocks.iter().map(|block| block.prefix().to_string()).collect::<Vec<_>>().join(" ")
     }
 
     #[test]

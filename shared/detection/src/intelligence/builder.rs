@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 
 use thiserror::Error;
 
-use super::block::Block;
+use super::block::{Block, block};
 use super::category::Category;
 use super::chain::LEVEL_MAX;
 use super::compiled::{Compiled, CompiledError};
@@ -15,6 +15,7 @@ use super::country::Countries;
 use super::database::DatabaseError;
 use super::list::{self, ListFault};
 use super::network::Networks;
+use super::ranges::Ranges;
 use super::table::{ENTRIES_MAX, Entry};
 use super::{Intelligence, ListInfo};
 
@@ -27,6 +28,15 @@ pub struct ListError {
     /// What is wrong with it.
     #[source]
     pub fault: ListFault,
+}
+
+/// What is taken of a list.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Bounds<'a> {
+    /// How many prefixes it may name; as many as fit where that is not said.
+    pub(crate) most: Option<usize>,
+    /// What is taken out of its prefixes.
+    pub(crate) spared: Option<&'a Ranges>,
 }
 
 /// Gathers lists, and databases of countries and of networks.
@@ -88,8 +98,20 @@ impl Builder {
         bytes: &[u8],
         column: Option<&str>,
     ) -> Result<(), ListError> {
+        self.add_bounded(name, category, bytes, column, Bounds::default())
+    }
+
+    /// The same, of which not all is taken.
+    pub(crate) fn add_bounded(
+        &mut self,
+        name: impl Into<String>,
+        category: Category,
+        bytes: &[u8],
+        column: Option<&str>,
+        bounds: Bounds<'_>,
+    ) -> Result<(), ListError> {
         let name = name.into();
-        let list = match list::parse(bytes, column) {
+        let list = match list::parse(bytes, column, bounds.most.unwrap_or(ENTRIES_MAX)) {
             Ok(list) => list,
             Err(fault) => return Err(ListError { name, fault }),
         };
@@ -99,6 +121,8 @@ impl Builder {
         blocks.dedup_by_key(|(block, _)| *block);
         let read = blocks.len();
         blocks.retain(|(_, level)| category.at_level(*level).is_some());
+        let unaccused = read - blocks.len();
+        let spared = bounds.spared.map_or(0, |spared| spare(&mut blocks, spared));
         self.part();
         let Some(number) = self.room_for(1, blocks.len()) else {
             return Err(ListError { name, fault: ListFault::TooLarge });
@@ -120,13 +144,19 @@ impl Builder {
             cloud: list.cloud.filter(|_| category == Category::Cloud),
             dated_secs: list.dated_secs,
             entries: list.entries,
-            unaccused: read - blocks.len(),
+            unaccused,
+            spared,
             prefixes: blocks.len(),
             refused: list.refused,
             too_wide: list.too_wide,
             refusals: list.refusals,
         });
         Ok(())
+    }
+
+    /// The lists that were added so far, of which a compiled file that is alone is none.
+    pub fn lists(&self) -> &[ListInfo] {
+        &self.lists
     }
 
     /// Drops the lists of a name.
@@ -181,8 +211,18 @@ impl Builder {
     ///
     /// When the bytes are no MMDB file, or the file tells no countries.
     pub fn countries(mut self, bytes: impl Into<Vec<u8>>) -> Result<Self, DatabaseError> {
-        self.countries = Some(Countries::new(bytes.into())?);
+        self.add_countries(bytes)?;
         Ok(self)
+    }
+
+    /// The same in place: a file that cannot be used changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are no MMDB file, or the file tells no countries.
+    pub fn add_countries(&mut self, bytes: impl Into<Vec<u8>>) -> Result<(), DatabaseError> {
+        self.countries = Some(Countries::new(bytes.into())?);
+        Ok(())
     }
 
     /// Sets the database of networks: the bytes of an MMDB file that tells autonomous systems.
@@ -191,8 +231,18 @@ impl Builder {
     ///
     /// When the bytes are no MMDB file, or the file tells no networks.
     pub fn networks(mut self, bytes: impl Into<Vec<u8>>) -> Result<Self, DatabaseError> {
-        self.networks = Some(Networks::new(bytes.into())?);
+        self.add_networks(bytes)?;
         Ok(self)
+    }
+
+    /// The same in place: a file that cannot be used changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are no MMDB file, or the file tells no networks.
+    pub fn add_networks(&mut self, bytes: impl Into<Vec<u8>>) -> Result<(), DatabaseError> {
+        self.networks = Some(Networks::new(bytes.into())?);
+        Ok(())
     }
 
     /// Compiles what was gathered.
@@ -228,4 +278,22 @@ impl Builder {
             && self.v4.len().max(self.v6.len()) + entries <= ENTRIES_MAX;
         u16::try_from(self.lists.len()).ok().filter(|_| fits)
     }
+}
+
+/// Takes addresses out of blocks; says how many blocks held any.
+fn spare(blocks: &mut Vec<(Block, Option<u32>)>, spared: &Ranges) -> usize {
+    let mut left = Vec::new();
+    let before = blocks.len();
+    blocks.retain(|(it, level)| {
+        let prefix = it.prefix();
+        let is_spared = spared.overlap(prefix);
+        if is_spared {
+            let pieces = spared.left_of(prefix).into_iter().filter_map(|piece| block(piece).ok());
+            left.extend(pieces.map(|piece| (piece, *level)));
+        }
+        !is_spared
+    });
+    let count = before - blocks.len();
+    blocks.append(&mut left);
+    count
 }

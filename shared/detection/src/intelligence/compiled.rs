@@ -137,6 +137,11 @@ mod tests {
     }
 
     #[test]
+    fn the_file_of_feeds_is_named_after_its_version() {
+        assert_eq!(crate::feeds::LISTS, format!("current-{VERSION}.cwi"));
+    }
+
+    #[test]
     fn what_cannot_be_used_is_told() {
         let good = file();
         assert_eq!(why(&good), "loaded");

@@ -61,11 +61,11 @@ impl FromStr for CountryCode {
 /// A country database.
 pub(super) struct Countries(Database);
 
-/// Where the code is: in the databases of `MaxMind` and DB-IP; in the same where only the owner of the
-/// network is known; in the files of iptoasn and ip-location-db; in those of `IPinfo`.
-const PATHS: [&[PathElement<'_>]; 4] = [
+/// Where the code is: in the databases of `MaxMind` and DB-IP; in the files of iptoasn and
+/// ip-location-db; in those of `IPinfo`. `registered_country` is where the owner of a network is
+/// registered, and says of no address where it lies.
+const PATHS: [&[PathElement<'_>]; 3] = [
     &[PathElement::Key("country"), PathElement::Key("iso_code")],
-    &[PathElement::Key("registered_country"), PathElement::Key("iso_code")],
     &[PathElement::Key("country_code")],
     &[PathElement::Key("country")],
 ];
@@ -116,17 +116,17 @@ pub(crate) mod tests {
     /// A database in which every IPv4 address lies in one country.
     pub(crate) fn all_in(country: &str) -> Vec<u8> {
         let record = [b"\xe1\x4ccountry_code\x42", country.as_bytes()].concat();
-        of_node([0, 0, 17, 0, 0, 17], &record)
+        of_nodes(&[[0, 0, 17, 0, 0, 17]], 4, &record)
     }
 
     /// A database in which 0.0.0.0/1 has the record, and 128.0.0.0/1 has none.
     pub(crate) fn database(record: &[u8]) -> Vec<u8> {
-        of_node([0, 0, 17, 0, 0, 1], record)
+        of_nodes(&[[0, 0, 17, 0, 0, 1]], 4, record)
     }
 
-    /// A database of one node, whose halves point at the record (the node count 1 and the separator
-    /// of 16 bytes: 17) or at nothing (the node count itself).
-    fn of_node(node: [u8; 6], record: &[u8]) -> Vec<u8> {
+    /// A database of less than 240 nodes, whose halves point at other nodes, at the record (the
+    /// count of nodes and the separator of 16 bytes) or at nothing (the count itself).
+    fn of_nodes(nodes: &[[u8; 6]], ip_version: u8, record: &[u8]) -> Vec<u8> {
         fn text(text: &str) -> Vec<u8> {
             let length = u8::try_from(text.len()).unwrap();
             let head = if length < 29 { vec![0x40 | length] } else { panic!("too long") };
@@ -135,6 +135,7 @@ pub(crate) mod tests {
         fn number(kind: u8, value: u8) -> Vec<u8> {
             if kind == 9 { vec![0x01, 2, value] } else { vec![(kind << 5) | 1, value] }
         }
+        let count = u8::try_from(nodes.len()).unwrap();
         let metadata = [
             vec![0xe9],
             [text("binary_format_major_version"), number(5, 2)].concat(),
@@ -142,13 +143,13 @@ pub(crate) mod tests {
             [text("build_epoch"), number(9, 100)].concat(),
             [text("database_type"), text("Test-Country")].concat(),
             [text("description"), vec![0xe0]].concat(),
-            [text("ip_version"), number(5, 4)].concat(),
+            [text("ip_version"), number(5, ip_version)].concat(),
             [text("languages"), vec![0x00, 4]].concat(),
-            [text("node_count"), number(6, 1)].concat(),
+            [text("node_count"), number(6, count)].concat(),
             [text("record_size"), number(5, 24)].concat(),
         ]
         .concat();
-        [&node[..], &[0; 16], record, b"\xab\xcd\xefMaxMind.com", &metadata].concat()
+        [nodes.as_flattened(), &[0; 16], record, b"\xab\xcd\xefMaxMind.com", &metadata].concat()
     }
 
     #[test]
@@ -156,8 +157,8 @@ pub(crate) mod tests {
         let ip = IpAddr::from([1, 2, 3, 4]);
         for (record, expected) in [
             (&b"\xe1\x47country\xe1\x48iso_code\x42DE"[..], Some("DE")),
-            (b"\xe1\x52registered_country\xe1\x48iso_code\x42FR", Some("FR")),
-            (b"\xe2\x47country\xe0\x52registered_country\xe1\x48iso_code\x42FR", Some("FR")),
+            (b"\xe1\x52registered_country\xe1\x48iso_code\x42FR", None),
+            (b"\xe2\x47country\xe0\x52registered_country\xe1\x48iso_code\x42FR", None),
             (b"\xe1\x4ccountry_code\x42US", Some("US")),
             (b"\xe1\x47country\x42JP", Some("JP")),
             (b"\xe1\x4ccountry_code\x42ZZ", None),
@@ -179,6 +180,17 @@ pub(crate) mod tests {
             [&b""[..], b"<html>", b"\xab\xcd\xefMaxMind.com", b"\xab\xcd\xefMaxMind.com\xe9"]
         {
             assert!(matches!(Countries::new(bytes.to_vec()), Err(DatabaseError::Unreadable(_))));
+        }
+    }
+
+    /// Both halves of each node lead to the next one, so that a kilobyte has more networks than
+    /// anybody can look at; of none of them anything is known.
+    #[test]
+    fn a_small_file_of_countless_networks_is_refused_at_once() {
+        for (levels, ip_version) in [(127, 6), (128, 6), (32, 4)] {
+            let nodes: Vec<[u8; 6]> = (1..=levels).map(|next| [0, 0, next, 0, 0, next]).collect();
+            let error = Countries::new(of_nodes(&nodes, ip_version, b"\xe0")).err().unwrap();
+            assert_eq!(error.to_string(), "the database `Test-Country` tells no countries");
         }
     }
 }

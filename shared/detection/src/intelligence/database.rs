@@ -32,6 +32,9 @@ pub(super) struct Database(Reader<Vec<u8>>);
 
 /// How many networks of a new database are looked at to see whether it tells what is wanted.
 const PROBED_NETWORKS: usize = 1000;
+/// How many are passed on the way to these, with those of which nothing is known. A small file may
+/// have more of them than there are addresses.
+const PASSED_NETWORKS: usize = 100_000;
 const KIND_MAX_CHARS: usize = 64;
 
 impl Database {
@@ -42,8 +45,11 @@ impl Database {
         tells: impl Fn(&Found<'_>) -> bool,
     ) -> Result<Self, DatabaseError> {
         let reader = Reader::from_source(bytes)?;
-        let mut networks = reader.networks(WithinOptions::default())?.take(PROBED_NETWORKS);
-        if networks.any(|network| network.is_ok_and(|found| tells(&found))) {
+        // Whatever is left out, the reader passes by itself, without an end.
+        let all = WithinOptions::default().include_networks_without_data();
+        let networks = reader.networks(all.include_aliased_networks())?.take(PASSED_NETWORKS);
+        let mut known = networks.flatten().filter(LookupResult::has_data).take(PROBED_NETWORKS);
+        if known.any(|found| tells(&found)) {
             return Ok(Self(reader));
         }
         let kind = reader.metadata().database_type.chars().take(KIND_MAX_CHARS).collect();

@@ -2,12 +2,16 @@
 //! publishes DROP.
 //!
 //! Finds the texts that should be addresses, by the names of their fields, and the date where one is
-//! told. Promises that a document which ends early is an error and not half a list. Must not know
-//! what an address is.
+//! told. Promises that a document which ends early is an error and not half a list, and that nothing
+//! of it is held: each text is handed on where it stands, however many there are. Must not know what
+//! an address is.
 
-use serde_json::{Map, Value};
+use std::fmt;
+use std::ops::ControlFlow;
 
-use super::published;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::published::{Place, Signs};
 use crate::activity::Cloud;
 
 /// The fields that hold addresses, or arrays of them, in the lists in use.
@@ -27,13 +31,18 @@ const FIELDS: [&str; 12] = [
 ];
 
 /// What stands where addresses should.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Cell<'a> {
+    /// A text, with its line where an object is a line, else counted from 1.
+    Text(usize, &'a str),
+    /// A line that has none.
+    Without(usize, &'a [u8]),
+}
+
+/// What a list says of itself.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Cells {
-    /// The texts, with their line where an object is a line, else counted from 1.
-    pub(super) texts: Vec<(usize, String)>,
-    /// Lines that have none.
-    pub(super) without: Vec<(usize, String)>,
-    /// As of when the list says it is, in seconds since 1970.
+pub(super) struct About {
+    /// As of when it is, in seconds since 1970.
     pub(super) dated_secs: Option<u64>,
     /// The cloud all of whose published ranges these are.
     pub(super) cloud: Option<Cloud>,
@@ -44,83 +53,185 @@ pub(super) fn is_json(bytes: &[u8]) -> bool {
     matches!(bytes.trim_ascii_start(), [b'{' | b'[', ..])
 }
 
-/// Reads a list, taking the addresses of one field or of all known ones. Says why not.
-pub(super) fn read(bytes: &[u8], field: Option<&str>) -> Result<Cells, String> {
-    let mut cells = Cells::default();
-    let broken = match serde_json::from_slice::<Value>(bytes) {
-        Ok(document) => {
-            cells.dated_secs = document.as_object().and_then(date);
-            // Of a field that was named there may be others beside it.
-            cells.cloud = document.as_object().filter(|_| field.is_none()).and_then(published::by);
-            let mut texts = Vec::new();
-            gather(document, field, field.is_none(), &mut texts);
-            cells.texts = (1..).zip(texts).collect();
-            return Ok(cells);
-        }
-        Err(error) => error,
+/// Reads a list, handing on the addresses of one field or of all known ones until whoever takes them
+/// has enough. Says why not.
+pub(super) fn read(
+    bytes: &[u8],
+    field: Option<&str>,
+    take: &mut dyn FnMut(Cell<'_>) -> ControlFlow<()>,
+) -> Result<About, String> {
+    // Nothing is handed on of what turns out to be broken.
+    let Err(broken) = serde_json::from_slice::<IgnoredAny>(bytes) else {
+        let mut at = 0;
+        let mut text = |text: &str| {
+            at += 1;
+            take(Cell::Text(at, text))
+        };
+        let signs = walk(bytes, field, &mut text).map_err(|error| broken_by(&error))?;
+        // Of a field that was named there may be others beside it.
+        let cloud = if field.is_none() { signs.cloud() } else { None };
+        return Ok(About { dated_secs: signs.date(), cloud });
     };
+    let mut about = About::default();
     let mut is_first = true;
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         if line.trim_ascii().is_empty() {
             continue;
         }
-        match serde_json::from_slice::<Value>(line) {
-            Ok(value) => cells.line(index + 1, value, field),
-            Err(_) if is_first => return Err(format!("it is JSON, and broken: {broken}")),
-            Err(_) => cells.without.push((index + 1, String::from_utf8_lossy(line).into_owned())),
+        let at = index + 1;
+        let is_whole = serde_json::from_slice::<IgnoredAny>(line).is_ok();
+        if is_first && !is_whole {
+            return Err(broken_by(&broken));
         }
         is_first = false;
+        let mut texts = 0;
+        let mut end = ControlFlow::Continue(());
+        let mut text = |text: &str| {
+            texts += 1;
+            end = take(Cell::Text(at, text));
+            end
+        };
+        let signs = if is_whole { walk(line, field, &mut text).ok() } else { None };
+        match signs {
+            Some(signs) if signs.is_about_others() => about.dated_secs = signs.date(),
+            _ if texts > 0 => {}
+            _ => end = take(Cell::Without(at, line)),
+        }
+        if end.is_break() {
+            break;
+        }
     }
-    Ok(cells)
+    Ok(about)
 }
 
-impl Cells {
-    fn line(&mut self, line: usize, value: Value, field: Option<&str>) {
-        if let Some(object) = value.as_object().filter(|it| it.contains_key("timestamp"))
-            && object.get("type").is_some_and(|it| it == "metadata")
+fn broken_by(error: &serde_json::Error) -> String {
+    format!("it is JSON, and broken: {error}")
+}
+
+/// Goes through a value, and hands on its texts.
+fn walk(
+    bytes: &[u8],
+    field: Option<&str>,
+    take: &mut dyn FnMut(&str) -> ControlFlow<()>,
+) -> Result<Signs, serde_json::Error> {
+    let mut walk = Walk { field, signs: Signs::default(), is_ended: false, take };
+    let here = Here { walk: &mut walk, place: Place::Document, is_wanted: field.is_none() };
+    match here.deserialize(&mut serde_json::Deserializer::from_slice(bytes)) {
+        Err(error) if !walk.is_ended => Err(error),
+        _ => Ok(walk.signs),
+    }
+}
+
+struct Walk<'w> {
+    field: Option<&'w str>,
+    signs: Signs,
+    is_ended: bool,
+    take: &'w mut dyn FnMut(&str) -> ControlFlow<()>,
+}
+
+/// A value, however deep; nesting is bounded by the parser. `is_wanted` says that texts here are in
+/// a field that holds addresses.
+struct Here<'a, 'w> {
+    walk: &'a mut Walk<'w>,
+    place: Place,
+    is_wanted: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for Here<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Here<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        let Self { walk, place, is_wanted } = self;
+        walk.signs.text(place, text);
+        if is_wanted && (walk.take)(text).is_break() {
+            walk.is_ended = true;
+            return Err(E::custom("enough"));
+        }
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
+        self.walk.signs.number(self.place, number);
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let Self { walk, place, is_wanted } = self;
+        let place = place.of_item();
+        while items.next_element_seed(Here { walk, place, is_wanted })?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let Self { walk, place, .. } = self;
+        while let Some((place, is_wanted)) =
+            members.next_key_seed(Name { place, field: walk.field })?
         {
-            self.dated_secs = date(object);
-            return;
+            walk.signs.member(place);
+            members.next_value_seed(Here { walk, place, is_wanted })?;
         }
-        let shown = value.to_string();
-        let mut texts = Vec::new();
-        gather(value, field, field.is_none(), &mut texts);
-        if texts.is_empty() {
-            self.without.push((line, shown));
-        }
-        self.texts.extend(texts.into_iter().map(|text| (line, text)));
+        Ok(())
     }
 }
 
-/// The texts of the fields, however deep; nesting is bounded by the parser. `is_wanted` says that
-/// texts here are in such a field.
-fn gather(value: Value, field: Option<&str>, is_wanted: bool, texts: &mut Vec<String>) {
-    match value {
-        Value::String(text) if is_wanted => texts.push(text),
-        Value::Array(items) => {
-            for item in items {
-                gather(item, field, is_wanted, texts);
-            }
-        }
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                let is_wanted = match field {
-                    Some(field) => name.eq_ignore_ascii_case(field),
-                    None => FIELDS.iter().any(|known| name.eq_ignore_ascii_case(known)),
-                };
-                gather(value, field, is_wanted, texts);
-            }
-        }
-        _ => {}
+/// The name of a member of the object at a place: where its value stands, and whether it holds
+/// addresses.
+#[derive(Clone, Copy)]
+struct Name<'f> {
+    place: Place,
+    field: Option<&'f str>,
+}
+
+impl<'de> DeserializeSeed<'de> for Name<'_> {
+    type Value = (Place, bool);
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
     }
 }
 
-/// AWS and Google tell it as a token, in seconds or milliseconds; Spamhaus as a time.
-fn date(object: &Map<String, Value>) -> Option<u64> {
-    const MILLIS_FROM: u64 = 100_000_000_000;
-    let told = object.get("syncToken").or_else(|| object.get("timestamp"))?;
-    let told = told.as_u64().or_else(|| told.as_str()?.parse().ok())?;
-    Some(if told < MILLIS_FROM { told } else { told / 1000 })
+impl Visitor<'_> for Name<'_> {
+    type Value = (Place, bool);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        let is_wanted = match self.field {
+            Some(field) => name.eq_ignore_ascii_case(field),
+            None => FIELDS.iter().any(|known| name.eq_ignore_ascii_case(known)),
+        };
+        Ok((self.place.of_member(name), is_wanted))
+    }
 }
 
 #[cfg(test)]
@@ -129,10 +240,16 @@ mod tests {
 
     /// `texts | lines without | date`, or why not.
     fn show(text: &str, field: Option<&str>) -> String {
-        match read(text.as_bytes(), field) {
-            Ok(Cells { texts, without, dated_secs, .. }) => {
-                let texts: Vec<_> = texts.iter().map(|(at, it)| format!("{at}:{it}")).collect();
-                let without: Vec<_> = without.iter().map(|(at, _)| at.to_string()).collect();
+        let (mut texts, mut without) = (Vec::new(), Vec::new());
+        let mut take = |cell: Cell<'_>| {
+            match cell {
+                Cell::Text(at, text) => texts.push(format!("{at}:{text}")),
+                Cell::Without(at, _) => without.push(at.to_string()),
+            }
+            ControlFlow::Continue(())
+        };
+        match read(text.as_bytes(), field, &mut take) {
+            Ok(About { dated_secs, .. }) => {
                 let date = dated_secs.map_or("-".to_owned(), |secs| secs.to_string());
                 format!("{} | {} | {date}", texts.join(" "), without.join(" "))
             }
@@ -147,7 +264,7 @@ mod tests {
                 r#"{"syncToken":"1772438400","createDate":"2026-03-02-08-00-00","prefixes":[
                 {"ip_prefix":"203.0.113.0/24","region":"eu-west-1","service":"EC2"}],
                 "ipv6_prefixes":[{"ipv6_prefix":"2001:db8::/40","service":"S3"}]}"#,
-                "1:2001:db8::/40 2:203.0.113.0/24 |  | 1772438400",
+                "1:203.0.113.0/24 2:2001:db8::/40 |  | 1772438400",
             ),
             (
                 r#"{"syncToken":"1772438400123","prefixes":[{"ipv4Prefix":"203.0.113.0/24",
@@ -185,5 +302,22 @@ mod tests {
     fn what_ends_early_is_no_list() {
         let azure = "{\"values\":[{\"properties\":{\"addressPrefixes\":[\n\"203.0.113.0/28\",\n";
         assert!(show(azure, None).starts_with("it is JSON, and broken: EOF"));
+    }
+
+    #[test]
+    fn whoever_has_enough_is_told_no_more() {
+        for text in
+            ["[\"a\",\"b\",\"c\",\"d\"]", "{\"ip\":\"a\"}\n{\"ip\":\"b\"}\n{\"ip\":\"c\"}\n"]
+        {
+            let mut told = 0;
+            let mut take = |_: Cell<'_>| {
+                told += 1;
+                if told == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            assert_eq!(read(text.as_bytes(), None, &mut take), Ok(About::default()));
+            assert_eq!(told, 2, "{text}");
+        }
+        let deep = "[".repeat(200) + &"]".repeat(200);
+        assert!(show(&deep, None).contains("recursion limit"));
     }
 }

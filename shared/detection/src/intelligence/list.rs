@@ -6,12 +6,13 @@
 //! Must not know where the bytes came from.
 
 use std::borrow::Cow;
+use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::block::{self, Block};
-use super::json;
+use super::json::{self, Cell};
 use super::layout::{self, Layout, SAMPLE_LINES, without_comment};
 use super::table::ENTRIES_MAX;
 use crate::activity::Cloud;
@@ -63,20 +64,28 @@ pub enum ListFault {
     /// It is larger than can be held.
     #[error("with it there are more than {ENTRIES_MAX} prefixes or 65535 lists")]
     TooLarge,
+    /// It names more than a list may.
+    #[error("it names more than {0} prefixes")]
+    TooMany(usize),
 }
 
 const REFUSALS_KEPT: usize = 5;
 const EXCERPT_CHARS: usize = 60;
 
 /// Reads a list. `column` names the column of addresses of a CSV list whose first line is a
-/// header; without it the first column that holds addresses is taken.
-pub(super) fn parse(bytes: &[u8], column: Option<&str>) -> Result<ParsedList, ListFault> {
+/// header; without it the first column that holds addresses is taken. No more than `most` prefixes
+/// are taken, repeated ones among them, and nothing else is held.
+pub(super) fn parse(
+    bytes: &[u8],
+    column: Option<&str>,
+    most: usize,
+) -> Result<ParsedList, ListFault> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if let Some(what) = foreign_format(bytes) {
         return Err(ListFault::NoAddress(what.to_owned()));
     }
     if json::is_json(bytes) {
-        return of_json(bytes, column);
+        return of_json(bytes, column, most);
     }
     let (layout, header_line) = lay_out(bytes, column)?;
     let mut list = ParsedList::default();
@@ -94,8 +103,8 @@ pub(super) fn parse(bytes: &[u8], column: Option<&str>) -> Result<ParsedList, Li
             Err(_) if may_be_header && looks_like_header(text, layout) => {}
             Err(reason) => list.refuse(line, text, reason),
         }
-        if list.blocks.len() > ENTRIES_MAX {
-            return Err(ListFault::TooLarge);
+        if list.blocks.len() > most {
+            return Err(ListFault::TooMany(most));
         }
     }
     if list.entries == 0 {
@@ -104,24 +113,27 @@ pub(super) fn parse(bytes: &[u8], column: Option<&str>) -> Result<ParsedList, Li
     Ok(list)
 }
 
-fn of_json(bytes: &[u8], column: Option<&str>) -> Result<ParsedList, ListFault> {
-    let cells = json::read(bytes, column).map_err(ListFault::NoAddress)?;
-    let (dated_secs, cloud) = (cells.dated_secs, cells.cloud);
-    let mut list = ParsedList { dated_secs, cloud, ..ParsedList::default() };
-    for (at, text) in cells.texts {
-        match block::parse(text.trim()) {
-            Ok(blocks) => {
-                list.entries += 1;
-                list.blocks.extend(blocks.into_iter().map(|block| (block, None)));
+fn of_json(bytes: &[u8], column: Option<&str>, most: usize) -> Result<ParsedList, ListFault> {
+    let mut list = ParsedList::default();
+    let mut take = |cell: Cell<'_>| {
+        match cell {
+            Cell::Text(at, text) => match block::parse(text.trim()) {
+                Ok(blocks) => {
+                    list.entries += 1;
+                    list.blocks.extend(blocks.into_iter().map(|block| (block, None)));
+                }
+                Err(reason) => list.refuse(at, Some(text), reason),
+            },
+            Cell::Without(at, line) => {
+                list.refuse(at, str::from_utf8(line).ok(), "no field that holds an address");
             }
-            Err(reason) => list.refuse(at, Some(&text), reason),
         }
-        if list.blocks.len() > ENTRIES_MAX {
-            return Err(ListFault::TooLarge);
-        }
-    }
-    for (at, text) in cells.without {
-        list.refuse(at, Some(&text), "no field that holds an address");
+        if list.blocks.len() > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let about = json::read(bytes, column, &mut take).map_err(ListFault::NoAddress)?;
+    (list.dated_secs, list.cloud) = (about.dated_secs, about.cloud);
+    if list.blocks.len() > most {
+        return Err(ListFault::TooMany(most));
     }
     if list.entries == 0 {
         let what = "it is JSON without a field that holds addresses; name it as the column";
@@ -245,7 +257,7 @@ mod tests {
 
     /// `entries blocks refused`, or the fault.
     fn show(bytes: &[u8], column: Option<&str>) -> String {
-        match parse(bytes, column) {
+        match parse(bytes, column, 1000) {
             Ok(list) => format!("{} {} {}", list.entries, list.blocks.len(), list.refused),
             Err(fault) => fault.to_string(),
         }
@@ -308,7 +320,7 @@ mod tests {
             let bytes = pieces.concat();
             let lines = bytes.split(|byte| *byte == b'\n').count();
             for column in [None, Some("ip")] {
-                if let Ok(list) = parse(&bytes, column) {
+                if let Ok(list) = parse(&bytes, column, 1000) {
                     prop_assert!(list.entries + list.refused <= lines);
                 }
             }
@@ -329,10 +341,29 @@ mod tests {
 
     #[test]
     fn refused_lines_are_shown_but_not_all() {
-        let list = parse("203.0.113.7\n\u{7}bad\n".repeat(100).as_bytes(), None).unwrap();
+        let list = parse("203.0.113.7\n\u{7}bad\n".repeat(100).as_bytes(), None, 1000).unwrap();
         assert_eq!((list.entries, list.refused, list.refusals.len()), (100, 100, REFUSALS_KEPT));
         let first = &list.refusals[0];
         assert_eq!((first.line, first.excerpt.as_str()), (2, " bad"));
         assert_eq!(first.reason, "not an address or a prefix");
+    }
+
+    #[test]
+    fn no_more_is_taken_than_a_list_may_have() {
+        let json = |count| format!("[{}]", vec!["\"203.0.113.7\""; count].join(","));
+        for (of_three, of_four) in [
+            ("203.0.113.7\n".repeat(3), "203.0.113.7\n".repeat(4)),
+            (json(3), json(4)),
+            ("{\"ip\":\"203.0.113.7\"}\n".repeat(3), "{\"ip\":\"203.0.113.7\"}\n".repeat(4)),
+            (
+                "203.0.113.1-203.0.113.6\n".to_owned(),
+                "203.0.113.1-203.0.113.6\n203.0.113.7\n".to_owned(),
+            ),
+        ] {
+            let most = parse(of_three.as_bytes(), None, 1000).unwrap().blocks.len();
+            assert!(parse(of_three.as_bytes(), None, most).is_ok());
+            let fault = parse(of_four.as_bytes(), None, most).unwrap_err();
+            assert_eq!(fault, ListFault::TooMany(most));
+        }
     }
 }

@@ -19,17 +19,19 @@ mod input;
 mod json;
 mod layout;
 mod list;
+mod list_info;
 mod network;
 mod published;
+mod ranges;
 mod table;
 
 use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
 
 pub(crate) use self::block::prefix as parse_prefix;
+pub(crate) use self::builder::Bounds;
 pub use self::builder::{Builder, ListError};
 pub use self::category::{Category, UnknownCategory};
 use self::chain::{Chain, Link};
@@ -39,8 +41,10 @@ use self::country::Countries;
 pub use self::country::{CountryCode, UnknownCountry};
 pub use self::database::DatabaseError;
 pub use self::list::{ListFault, RefusedLine};
+pub use self::list_info::ListInfo;
 pub use self::network::AutonomousSystem;
 use self::network::Networks;
+pub(crate) use self::ranges::Ranges;
 use crate::activity::Cloud;
 use crate::source::LedgerKey;
 
@@ -50,32 +54,6 @@ pub struct Intelligence {
     compiled: Compiled,
     countries: Option<Countries>,
     networks: Option<Networks>,
-}
-
-/// What was loaded of one list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListInfo {
-    /// Its name in alerts.
-    pub name: String,
-    /// As it was given.
-    pub category: Category,
-    /// Whose ranges it is, where it is all that a cloud publishes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cloud: Option<Cloud>,
-    /// As of when it is, in seconds since 1970, where that is known.
-    pub dated_secs: Option<u64>,
-    /// Lines that named an address, a prefix or a range.
-    pub entries: usize,
-    /// Of these, those whose level is too low to accuse anybody.
-    pub unaccused: usize,
-    /// Distinct prefixes that are looked up.
-    pub prefixes: usize,
-    /// Lines that were not understood, or name too much of the Internet.
-    pub refused: usize,
-    /// Of these, those that name too much of the Internet.
-    pub too_wide: usize,
-    /// The first of those.
-    pub refusals: Vec<RefusedLine>,
 }
 
 /// That a list names an address.
@@ -203,6 +181,16 @@ impl Intelligence {
     /// What was loaded of each list, in the order they were given.
     pub fn lists(&self) -> &[ListInfo] {
         &self.compiled.lists
+    }
+
+    /// Takes the database of countries of another, in the place of its own.
+    pub fn take_countries(&mut self, other: &mut Self) {
+        self.countries = other.countries.take();
+    }
+
+    /// The same of the database of networks.
+    pub fn take_networks(&mut self, other: &mut Self) {
+        self.networks = other.networks.take();
     }
 
     /// What the country database calls itself, and when it was built in seconds since 1970; none

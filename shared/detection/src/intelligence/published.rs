@@ -1,32 +1,138 @@
 //! Whose ranges a document is, told by the form in which each cloud publishes its own.
 //!
-//! Promises to name a cloud only for a whole publication, as far as the form shows that: a list that
+//! Looks on while the document is read, and keeps no more of it than which signs it showed. Promises
+//! to name a cloud only for a whole publication, as far as the form shows that: a list that
 //! somebody cut down says of no address that it is outside. Must not know what an address is.
 //!
 //! Forms: docs.aws.amazon.com/vpc/latest/userguide/aws-ip-syntax.html,
 //! cloud.google.com/compute/docs/faq (`cloud.json` and `goog.json`), and
 //! learn.microsoft.com/azure/virtual-network/service-tags-overview.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 use crate::activity::Cloud;
 
-/// The cloud that published a document of ranges.
-pub(super) fn by(document: &Map<String, Value>) -> Option<Cloud> {
-    let has = |name: &str| document.contains_key(name);
-    let items = |name: &str| document.get(name).and_then(Value::as_array).into_iter().flatten();
-    // Of AWS the service `AMAZON`, and of Azure the tag `AzureCloud`, hold all others.
-    let is_aws = || items("prefixes").any(|it| it.get("service").is_some_and(|it| it == "AMAZON"));
-    let is_google = || items("prefixes").any(|it| it.get("ipv4Prefix").is_some());
-    let is_azure = || items("values").any(|it| it.get("name").is_some_and(|it| it == "AzureCloud"));
-    if has("syncToken") && has("createDate") && is_aws() {
-        Some(Cloud::Aws)
-    } else if has("syncToken") && has("creationTime") && is_google() {
-        Some(Cloud::Gcp)
-    } else if has("changeNumber") && is_azure() {
-        Some(Cloud::Azure)
-    } else {
-        None
+/// A place in a document that means something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    /// All of it.
+    Document,
+    SyncToken,
+    Timestamp,
+    Kind,
+    CreateDate,
+    CreationTime,
+    ChangeNumber,
+    Prefixes,
+    Prefix,
+    Service,
+    Ipv4Prefix,
+    Values,
+    Value,
+    Name,
+    /// Anywhere else.
+    Elsewhere,
+}
+
+impl Place {
+    /// Where a member of the object at this place stands.
+    pub(super) fn of_member(self, name: &str) -> Self {
+        match (self, name) {
+            (Self::Document, "syncToken") => Self::SyncToken,
+            (Self::Document, "timestamp") => Self::Timestamp,
+            (Self::Document, "type") => Self::Kind,
+            (Self::Document, "createDate") => Self::CreateDate,
+            (Self::Document, "creationTime") => Self::CreationTime,
+            (Self::Document, "changeNumber") => Self::ChangeNumber,
+            (Self::Document, "prefixes") => Self::Prefixes,
+            (Self::Document, "values") => Self::Values,
+            (Self::Prefix, "service") => Self::Service,
+            (Self::Prefix, "ipv4Prefix") => Self::Ipv4Prefix,
+            (Self::Value, "name") => Self::Name,
+            _ => Self::Elsewhere,
+        }
+    }
+
+    /// Where an item of the array at this place stands.
+    pub(super) fn of_item(self) -> Self {
+        match self {
+            Self::Prefixes => Self::Prefix,
+            Self::Values => Self::Value,
+            _ => Self::Elsewhere,
+        }
+    }
+}
+
+/// What a document showed of itself.
+#[derive(Debug, Default)]
+pub(super) struct Signs {
+    seen: BTreeSet<Place>,
+    sync_token: Option<u64>,
+    timestamp: Option<u64>,
+}
+
+impl Signs {
+    /// Takes note of a member, whatever it holds.
+    pub(super) fn member(&mut self, place: Place) {
+        // Of these it matters what they hold.
+        if !matches!(place, Place::Service | Place::Name | Place::Kind | Place::Elsewhere) {
+            self.seen.insert(place);
+        }
+    }
+
+    /// Takes note of a text.
+    pub(super) fn text(&mut self, place: Place, text: &str) {
+        match (place, text) {
+            // Of AWS the service `AMAZON`, and of Azure the tag `AzureCloud`, hold all others.
+            (Place::Service, "AMAZON")
+            | (Place::Name, "AzureCloud")
+            | (Place::Kind, "metadata") => {
+                self.seen.insert(place);
+            }
+            (Place::SyncToken | Place::Timestamp, _) => {
+                if let Ok(number) = text.parse() {
+                    self.number(place, number);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes note of a number.
+    pub(super) fn number(&mut self, place: Place, number: u64) {
+        match place {
+            Place::SyncToken => self.sync_token = Some(number),
+            Place::Timestamp => self.timestamp = Some(number),
+            _ => {}
+        }
+    }
+
+    /// The cloud that published the document.
+    pub(super) fn cloud(&self) -> Option<Cloud> {
+        let has = |places: &[Place]| places.iter().all(|place| self.seen.contains(place));
+        if has(&[Place::SyncToken, Place::CreateDate, Place::Service]) {
+            Some(Cloud::Aws)
+        } else if has(&[Place::SyncToken, Place::CreationTime, Place::Ipv4Prefix]) {
+            Some(Cloud::Gcp)
+        } else if has(&[Place::ChangeNumber, Place::Name]) {
+            Some(Cloud::Azure)
+        } else {
+            None
+        }
+    }
+
+    /// As of when the document is, in seconds since 1970. AWS and Google tell it as a token, in
+    /// seconds or milliseconds; Spamhaus as a time.
+    pub(super) fn date(&self) -> Option<u64> {
+        const MILLIS_FROM: u64 = 100_000_000_000;
+        let has_token = self.seen.contains(&Place::SyncToken);
+        let told = if has_token { self.sync_token } else { self.timestamp }?;
+        Some(if told < MILLIS_FROM { told } else { told / 1000 })
+    }
+
+    /// Whether it is what Spamhaus says of its lines, and none of them.
+    pub(super) fn is_about_others(&self) -> bool {
+        self.seen.contains(&Place::Kind) && self.seen.contains(&Place::Timestamp)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use callerwatch_detection::feeds::LISTS;
 use callerwatch_detection::intelligence::Intelligence;
 use callerwatch_feeds::Store;
-use callerwatch_feeds::egress::{Answer, Fault, UNKNOWN, learn, publish};
+use callerwatch_feeds::egress::{Answer, Fault, Published, UNKNOWN, learn, publish};
 
 use crate::refreshing::{Memory, Test, at, policy, told};
 
@@ -143,7 +143,37 @@ async fn a_feed_that_accuses_what_was_learned_is_refused() {
     // By itself, learning leaves feeds as they are.
     learn(vec![account(ONE, &[("a", "203.0.113.9")])], &test.store, at(70)).await.unwrap();
     let before = test.store.in_use();
-    assert!(publish(&test.store).await.unwrap());
+    assert_eq!(publish(&test.store).await.unwrap(), Published::New);
     assert_eq!(test.store.in_use(), before);
-    assert!(!publish(&test.store).await.unwrap());
+    assert_eq!(publish(&test.store).await.unwrap(), Published::Unchanged);
+}
+
+#[tokio::test]
+async fn a_copy_in_use_accuses_nothing_that_is_learned_later() {
+    let test = Test::new().await;
+    let feeds = policy(&test.server, &[("bad", "malicious", "/list".to_owned())]);
+    test.server.put("/list", "203.0.113.7\n203.0.113.9\n");
+    test.refresh(&feeds, 0).await;
+    learn(vec![account(ONE, &[("a", "203.0.113.7")])], &test.store, at(60)).await.unwrap();
+    let done = test.refresh(&feeds, 60).await;
+    let refused = "refused: it accuses 203.0.113.7/32, which is your own: egress";
+    assert_eq!(told(&done), [format!("bad {refused}, 60 min")]);
+    assert_eq!(test.store.in_use(), "bad 1, egress 1");
+    assert_eq!(done.intelligence.lists()[0].spared, 1);
+}
+
+#[tokio::test]
+async fn what_is_learned_is_never_all_that_is_known() {
+    let test = Test::new().await;
+    let feeds = policy(&test.server, &[("bad", "malicious", "/list".to_owned())]);
+    test.refresh(&feeds, 0).await;
+    learn(vec![account(ONE, &[("a", "203.0.113.200")])], &test.store, at(1)).await.unwrap();
+    let missing = test.store.files.lock().unwrap().remove(LISTS);
+    assert_eq!(publish(&test.store).await.unwrap(), Published::Unusable);
+    assert!(!test.store.files.lock().unwrap().contains_key(LISTS));
+    let damaged = missing.unwrap().slice(1..);
+    test.store.files.lock().unwrap().insert(LISTS.to_owned(), damaged);
+    assert_eq!(publish(&test.store).await.unwrap(), Published::Unusable);
+    test.refresh(&feeds, 2).await;
+    assert_eq!(test.store.in_use(), "bad 2, egress 1");
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
 
+mod bounds;
 mod learning;
 mod refreshing;
 mod server;

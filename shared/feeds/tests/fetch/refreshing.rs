@@ -11,14 +11,14 @@ use callerwatch_detection::feeds::{LISTS, Location};
 use callerwatch_detection::intelligence::Intelligence;
 use callerwatch_detection::policy::Policy;
 use callerwatch_detection::timestamp::Timestamp;
-use callerwatch_feeds::{Fetcher, Reach, Refreshed, Store, Unread, refresh};
+use callerwatch_feeds::{Fetcher, Reach, Refreshed, Store, Unread, rebuild, refresh};
 
 use crate::server::Server;
 
 /// A store in memory, which fails when it is told to.
 #[derive(Default)]
 pub(crate) struct Memory {
-    files: Mutex<BTreeMap<String, Bytes>>,
+    pub(crate) files: Mutex<BTreeMap<String, Bytes>>,
     writes: Mutex<Vec<String>>,
     is_broken: Mutex<bool>,
 }
@@ -106,7 +106,8 @@ pub(crate) fn told(refreshed: &Refreshed) -> Vec<String> {
     let line = |report: &callerwatch_feeds::Report| {
         let (name, minutes) = (&report.feed.name, report.age_secs / 60);
         let use_of = if report.is_in_use { "" } else { ", not in use" };
-        format!("{name} {}, {minutes} min{use_of}", report.outcome)
+        let fault = report.fault.as_ref().map(|fault| format!(": {fault}")).unwrap_or_default();
+        format!("{name} {}, {minutes} min{use_of}{fault}", report.outcome)
     };
     refreshed.reports.iter().map(line).collect()
 }
@@ -257,4 +258,91 @@ async fn a_store_that_fails_is_left_as_it_is() {
     assert!(done.is_err());
     *test.store.is_broken.lock().unwrap() = false;
     assert_eq!(test.store.in_use(), before);
+}
+
+#[tokio::test]
+async fn a_feed_asked_for_in_vain_is_left_alone_for_a_while() {
+    let test = Test::new().await;
+    let url = test.server.url("/html");
+    let feeds = format!(
+        "[feeds]\nshipped = false\n[feeds.a]\nurl = \"{url}\"\ncategory = \"tor\"\nrefresh_minutes = 300\n"
+    );
+    let policy = Policy::parse(&feeds).unwrap();
+    let mut asked_at = Vec::new();
+    let mut before = 0;
+    for minutes in (0..1500).step_by(10) {
+        test.refresh(&policy, minutes).await;
+        let asked = test.server.requests().len();
+        if asked > before {
+            asked_at.push(minutes);
+        }
+        before = asked;
+    }
+    assert_eq!(asked_at, [0, 60, 180, 420, 720, 1020, 1320]);
+    // Once it answers, it is asked for as ever.
+    test.server.turn("/html", "/list");
+    assert_eq!(told(&test.refresh(&policy, 1620).await), ["a new, 0 min"]);
+    assert_eq!(told(&test.refresh(&policy, 1910).await), ["a not due, 290 min"]);
+    assert_eq!(told(&test.refresh(&policy, 1920).await), ["a unchanged, 0 min"]);
+}
+
+#[tokio::test]
+async fn a_copy_is_judged_anew_once_clouds_are_known() {
+    let test = Test::new().await;
+    let feeds = [
+        ("clouds", "cloud", "/clouds".to_owned()),
+        ("a", "malicious", "/a".to_owned()),
+        ("b", "malicious", "/b".to_owned()),
+    ];
+    let policy = policy(&test.server, &feeds);
+    test.server.put("/a", "198.51.100.0/22\n192.0.2.1\n");
+    test.server.put("/b", "198.51.100.0/24\n");
+    let first = told(&test.refresh(&policy, 0).await);
+    assert_eq!(first[..2], ["a new, 0 min", "b new, 0 min"]);
+    test.server.put("/clouds", "198.51.0.0/16\n");
+    let second = told(&test.refresh(&policy, 60).await);
+    let refused =
+        "a refused: it newly accuses 198.51.100.0/22, which is a cloud's, 60 min, not in use";
+    assert_eq!(second, [refused, "b unchanged, 0 min", "clouds new, 0 min"]);
+    assert_eq!(test.store.in_use(), "b 1, clouds 1");
+    test.server.put("/a", "192.0.2.1\n");
+    assert_eq!(told(&test.refresh(&policy, 120).await)[0], "a new, 0 min");
+}
+
+#[tokio::test]
+async fn what_was_accused_stays_where_it_is_forgotten_when() {
+    let test = Test::new().await;
+    let feeds = [("clouds", "cloud", "/clouds".to_owned()), ("a", "tor", "/a".to_owned())];
+    let policy = policy(&test.server, &feeds);
+    test.server.put("/a", "198.51.100.0/22\n");
+    test.server.put("/clouds", "192.0.2.0/24\n");
+    test.refresh(&policy, 0).await;
+    test.server.put("/clouds", "192.0.2.0/24\n198.51.0.0/16\n");
+    test.store.files.lock().unwrap().remove("feeds.json");
+    let told = told(&test.refresh(&policy, 60).await);
+    assert_eq!(told, ["a unchanged, 0 min", "clouds new, 0 min"]);
+}
+
+#[tokio::test]
+async fn a_copy_that_cannot_be_used_is_told_of() {
+    let test = Test::new().await;
+    let policy = policy(&test.server, &[("a", "tor", "/list".to_owned())]);
+    test.refresh(&policy, 0).await;
+    let damaged = Bytes::from_static(b"<html>");
+    test.store.files.lock().unwrap().insert("feeds/a".to_owned(), damaged);
+    let line = "a not due, 1 min, not in use: no address in it: it is an HTML page";
+    assert_eq!(told(&test.refresh(&policy, 1).await), [line]);
+}
+
+#[tokio::test]
+async fn what_was_published_is_made_anew_of_the_copies() {
+    let test = Test::new().await;
+    let feeds = policy(&test.server, &[("a", "tor", "/list".to_owned())]);
+    assert_eq!(rebuild(LISTS, &feeds, &test.store, at(0)).await.unwrap(), None);
+    test.refresh(&feeds, 0).await;
+    let published = test.store.files.lock().unwrap().remove(LISTS);
+    assert!(published.is_some());
+    assert_eq!(rebuild(LISTS, &feeds, &test.store, at(1)).await.unwrap(), published);
+    test.store.files.lock().unwrap().remove("feeds/a");
+    assert_eq!(rebuild(LISTS, &feeds, &test.store, at(1)).await.unwrap(), None);
 }
