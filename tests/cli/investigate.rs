@@ -164,12 +164,13 @@ fn an_alert_of_its_network_is_told_apart() {
 
 #[test]
 fn an_alert_of_a_principal_that_called_from_it_is_told_apart() {
-    let records: Vec<Value> =
-        (0..12).map(|n| failed_sign_in("alice", 20 * n, &format!("198.51.{n}.7"))).collect();
+    let records: Vec<Value> = (0..12)
+        .map(|n| failed_sign_in("alice", 20 * n, &format!("2001:db8:{}:0:0:0:0:7", n + 1)))
+        .collect();
     let folder = Folder::new("investigate-principal").with("a.json", document(&records));
     let of = |asked: &str| run(&folder, &format!("investigate {asked} a.json --no-fetched"));
     let title = "12 failed sign-ins of principal alice from 12 addresses";
-    let one = of("198.51.3.7").stdout;
+    let one = of("2001:db8:3::7").stdout;
     for part in ["No alerts of its own.", "(principal:AWS:", title] {
         assert!(one.contains(part), "{part:?} is not in\n{one}");
     }
@@ -180,7 +181,7 @@ fn an_alert_of_a_principal_that_called_from_it_is_told_apart() {
         key,
         "is          a principal of AWS: alice (arn:aws:iam::111111111111:user/alice)",
         "calls       12: 12 sign-in failed",
-        "addresses   198.51.0.7",
+        "2001:db8:12::7\n",
         title,
     ] {
         assert!(all.contains(part), "{part:?} is not in\n{all}");

@@ -74,16 +74,16 @@ def test_investigation_of_a_network(deployment: Deployment) -> None:
     records = [
         record
         for n in range(8)
-        for record in events.failures(f"198.51.7.{n + 1}", f"rotated{n}", 1, 10 * n)
+        for record in events.failures(f"192.0.2.{n + 1}", f"rotated{n}", 1, 10 * n)
     ]
     assert deployment.invoke_batch(bodies(records)) == []
-    title = "8 failed sign-ins of 8 accounts from 198.51.7.0/24 (8 addresses)"
-    text = command(deployment, "investigate", "198.51.7.3")
-    for part in ("No alerts of its own.", "1 alert of its network 198.51.7.0/24: 1 High", title):
+    title = "8 failed sign-ins of 8 accounts from 192.0.2.0/24 (8 addresses)"
+    text = command(deployment, "investigate", "192.0.2.3")
+    for part in ("No alerts of its own.", "1 alert of its network 192.0.2.0/24: 1 High", title):
         assert part in text, text
-    told = json.loads(command(deployment, "investigate", "198.51.7.0/24", "--format", "json"))
+    told = json.loads(command(deployment, "investigate", "192.0.2.0/24", "--format", "json"))
     assert told["calls"]["outcomes"] == {"sign-in failed": 8} and told["others"] == []
-    assert told["addresses"] == [f"198.51.7.{n + 1}" for n in range(8)]
+    assert told["addresses"] == [f"192.0.2.{n + 1}" for n in range(8)]
     [finding] = told["findings"]
     assert finding["finding_info"]["title"] == title
     assert finding["finding_info"]["uid"] in deployment.alert_uids()
