@@ -44,7 +44,7 @@ pub(crate) fn run(options: &InvestigateOptions) -> anyhow::Result<u8> {
         let calls = closeup.calls.get(&key).cloned().unwrap_or_default();
         let around = neighbors(&key, &ledger).into_iter();
         let around = around.filter_map(|it| ledgers.get(&it).map(|ledger| (it, ledger.clone())));
-        let others = Others::of(&key, around.collect::<Vec<_>>(), &setup);
+        let others = Others::of(&key, around, &setup);
         let dossier = Dossier::of(key, ledger, Some(calls), closeup.words.clone(), &setup);
         tell(&Dossier { others, ..dossier }, options.format, &setup)?;
     }

@@ -25,10 +25,10 @@ pub(super) fn look(wanted: &Wanted, table: &str, setup: &Setup) -> anyhow::Resul
         let client = Clients::load().await.dynamodb;
         // Nothing is added, so nothing is written, and how long it would be kept is of no account.
         let ledgers = DynamoLedger::new(client, table, Bounds::of(&setup.policy), 0, 0);
-        let own = whole(&ledgers, vec![key.clone()]).await?;
+        let own = whole(&ledgers, std::slice::from_ref(key)).await?;
         let ledger = own.into_iter().next().map(|(_, ledger)| ledger).unwrap_or_default();
-        let around = neighbors(key, &ledger).into_iter().collect();
-        Ok((ledger, whole(&ledgers, around).await?))
+        let around: Vec<LedgerKey> = neighbors(key, &ledger).into_iter().collect();
+        Ok((ledger, whole(&ledgers, &around).await?))
     });
     let (ledger, around) = read?;
     let others = Others::of(key, around, setup);
@@ -39,9 +39,9 @@ pub(super) fn look(wanted: &Wanted, table: &str, setup: &Setup) -> anyhow::Resul
 /// Ledgers with all that they are decided by.
 async fn whole(
     ledgers: &DynamoLedger,
-    keys: Vec<LedgerKey>,
+    keys: &[LedgerKey],
 ) -> anyhow::Result<Vec<(LedgerKey, SourceLedger)>> {
-    let mut found = ledgers.look(&keys).await?;
+    let mut found = ledgers.look(keys).await?;
     for (_, ledger) in &mut found {
         for principal in ledger.newcomers() {
             ledger.baselines.insert(principal, ledgers.baseline(principal).await?);
