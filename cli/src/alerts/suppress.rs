@@ -130,11 +130,11 @@ mod tests {
 
     /// An alert of a principal whose evidence names these.
     fn of_principals(uids: &[Option<&str>]) -> StoredAlert {
-        let evidence = |uid: &Option<&str>| match uid {
+        let evidence = |uid: Option<&str>| match uid {
             Some(uid) => json!({ "actor": { "user": { "uid": uid, "name": "alice" } } }),
             None => json!({ "actor": { "user": { "name": "unknown" } } }),
         };
-        let evidences: Vec<Value> = uids.iter().map(evidence).collect();
+        let evidences: Vec<Value> = uids.iter().copied().map(evidence).collect();
         let finding = json!({ "evidences": evidences }).to_string();
         StoredAlert { finding, ..alert("principal:AWS:00000000000000ab") }
     }
