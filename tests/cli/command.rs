@@ -105,7 +105,9 @@ pub(crate) fn binary() -> &'static Path {
             Some(name) => name,
         };
         let cargo = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "callerwatch", "--all-features"])
+            // With a test: so the features that dependencies are built with are those of all tests.
+            .args(["build", "--quiet", "--workspace", "--all-features"])
+            .args(["--bin", "callerwatch", "--test", "tidy"])
             .args(["--profile", profile])
             .arg("--target-dir")
             .arg(target)

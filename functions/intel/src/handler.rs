@@ -113,7 +113,7 @@ impl Handler {
         let loaded = policies.in_force().await?;
         let (policy, known) = (&loaded.policy, &loaded.intelligence);
         let refreshed = refresh(policy, known, &store, &self.fetcher, clock::now(), is_forced);
-        Ok((accounts, refreshed.await?))
+        Ok((accounts, Box::pin(refreshed).await?))
     }
 
     async fn learn(&self, store: &BucketStore) -> Result<Vec<AccountReport>, StoreError> {

@@ -144,7 +144,7 @@ impl Alert {
             is_own: is_own(view, &members.known, day),
             samples,
             has_success: selection.of(&view.calls).any(is_achievement),
-            achievers: achievements.filter_map(Entry::principal).collect(),
+            achievers: achievements.filter_map(|it| it.principal_within(view.key)).collect(),
             suppressed: Vec::new(),
             findings,
         })

@@ -12,6 +12,7 @@ use std::fmt;
 use self::form::Form;
 use crate::activity::{ActorKind, ApiActivity, Cloud, Outcome};
 use crate::hash;
+use crate::source::LedgerKey;
 use crate::timestamp::{Day, Timestamp};
 
 /// What an entry is evidence of: the outcome of a call, or that a principal was seen to succeed.
@@ -301,6 +302,14 @@ impl Entry {
     pub fn principal(&self) -> Option<u64> {
         let principal = self.number::<18, 8>();
         (principal != 0 && !self.is_of(Form::Principal)).then_some(principal)
+    }
+
+    /// The same, of an entry of that ledger: the key of a principal's says whose its entries are.
+    pub(crate) fn principal_within(&self, ledger: &LedgerKey) -> Option<u64> {
+        match ledger {
+            LedgerKey::Principal { hash, .. } => Some(*hash),
+            _ => self.principal(),
+        }
     }
 
     /// The fingerprint of the operation.

@@ -257,10 +257,7 @@ impl Sample {
     /// Whether it tells the same as an entry of a ledger: of one event that feeds tell differently,
     /// one entry is counted, and only that one's sample may be shown.
     pub fn tells(&self, entry: &evidence::Entry, ledger: &LedgerKey) -> bool {
-        let principal = match ledger {
-            LedgerKey::Principal { hash, .. } => Some(*hash),
-            _ => entry.principal(),
-        };
+        let principal = entry.principal_within(ledger);
         entry.uid() == self.uid_hash()
             && entry.time() == self.time
             && entry.kind() == self.kind

@@ -424,7 +424,8 @@ pub(super) mod tests {
         assert!(kept.iter().all(|it| *it == new || it.time().day() == seen(14, 1).time().day()));
         let few = |days: [i64; 3]| days.map(|day| seen(day, u64::try_from(day).unwrap()));
         let kept = bounds.reduce(few([11, 12, 13]).into_iter().chain([new]));
-        assert_eq!(kept, BTreeSet::from_iter(few([12, 13, 13]).into_iter().chain([new])));
+        let expected: BTreeSet<Entry> = few([12, 13, 13]).into_iter().chain([new]).collect();
+        assert_eq!(kept, expected);
         // What a thief can do with any credential shows no work.
         let old = |operation| entry(13 * 86_400_000, 2, operation, Outcome::Success);
         let kept = bounds.reduce([old("GetCallerIdentity"), old("ListUsers"), new]);
