@@ -51,18 +51,14 @@ fn fetched(name: &str) -> Folder {
 fn what_was_fetched_and_is_damaged_stops_no_scan() {
     let folder = fetched("damaged").with("log.json", document(&denied_burst("203.0.113.7")));
     let data = folder.join("data/callerwatch");
-    for file in fs::read_dir(&data).expect("a folder") {
-        let path = file.expect("a file").path();
-        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+    for name in ["current-2.cwi", "countries.mmdb", "networks.mmdb"] {
+        let path = data.join(name);
         let sound = fs::read(&path).expect("bytes");
         fs::write(&path, "damaged").expect("written");
         let done = run(&folder, "scan log.json --format json");
         fs::write(&path, sound).expect("written");
-        if !["current.cwi", "countries.mmdb", "networks.mmdb"].contains(&name.as_str()) {
-            continue;
-        }
         assert_eq!(done.status, Some(2), "{name}: {}", done.stderr);
-        assert!(done.stderr.contains(&name), "{name}: {}", done.stderr);
+        assert!(done.stderr.contains(name), "{name}: {}", done.stderr);
         assert!(done.stderr.contains("--no-fetched"), "{name}: {}", done.stderr);
         assert_eq!(done.findings().len(), 1, "{name}: {}", done.stderr);
         let without = run(&folder, "scan log.json --no-fetched");

@@ -197,7 +197,7 @@ fn alerts_of_single_addresses_are_told_of_their_network() {
     for part in [
         "No alerts of its own.",
         "2 alerts of single addresses in it: ",
-        "Medium 40  1 sign-in after 12 failures from 203.0.113.9",
+        "High 60  1 sign-in after 12 failures from 203.0.113.9",
         "20 denied API calls from 203.0.113.7",
     ] {
         assert!(told.contains(part), "{part:?} is not in\n{told}");

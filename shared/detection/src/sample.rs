@@ -28,6 +28,8 @@ const LASTING_KEY: &str = "AKIA";
 
 /// How many samples are kept of a source and day.
 pub const SAMPLES_PER_DAY: usize = 12;
+/// How many are kept of a network or a principal and day, until it is known which to tell of.
+const WIDE_SAMPLES_PER_DAY: usize = 20 * SAMPLES_PER_DAY;
 /// How many are kept of a day that differ in nothing but time and event: more would tell no more.
 const ALIKE_MAX: u32 = 3;
 
@@ -315,16 +317,31 @@ fn cut(text: &str, max_bytes: usize) -> &str {
 }
 
 /// Keeps the best ([`keep_best`]) of each source by itself: of a wide ledger, of which it shows only at
-/// the end whose calls are left out.
+/// the end whose calls are left out. Of a day with very many sources first one of each, then a second
+/// of each, and so on, for as long as there is room; among sources by their order, so that here too it
+/// is the same to keep of parts first.
 pub fn keep_best_of_each(samples: &mut Vec<Sample>) {
-    let mut sources: Map<Option<LedgerKey>, Vec<Sample>> = Map::default();
+    keep_of_each(samples, WIDE_SAMPLES_PER_DAY);
+}
+
+fn keep_of_each(samples: &mut Vec<Sample>, room_of_day: usize) {
+    samples.sort_unstable();
+    samples.dedup();
+    let mut days: Map<Day, Map<Option<LedgerKey>, Vec<Sample>>> = Map::default();
     for sample in samples.drain(..) {
         let source = sample.address().parse().ok().map(LedgerKey::of_public);
-        sources.entry(source).or_default().push(sample);
+        let of_day = days.entry(sample.time.day()).or_default();
+        of_day.entry(source).or_default().push(sample);
     }
-    for mut of_one in sources.into_values() {
-        keep_best(&mut of_one);
-        samples.append(&mut of_one);
+    for (_, sources) in days {
+        let mut ranked: Vec<(usize, Option<LedgerKey>, Sample)> = Vec::new();
+        for (source, of_one) in sources {
+            let places = best_of_day(of_one).enumerate();
+            ranked.extend(places.map(|(place, sample)| (place, source.clone(), sample)));
+        }
+        ranked.sort_unstable();
+        ranked.truncate(room_of_day);
+        samples.extend(ranked.into_iter().map(|(_, _, sample)| sample));
     }
     samples.sort_unstable();
 }

@@ -5,13 +5,17 @@ use proptest::prelude::*;
 use super::*;
 
 fn sample(time: i64, kind: Kind, principal: u8) -> Sample {
+    sample_from("203.0.113.7", time, kind, principal)
+}
+
+fn sample_from(address: &str, time: i64, kind: Kind, principal: u8) -> Sample {
     let mut activity =
         crate::evidence::tests::call(&format!("e-{time}"), time, crate::activity::Outcome::Success);
     activity.actor.uid = Some(format!("p-{principal}").into());
     let session = if principal.is_multiple_of(2) { "AKIA" } else { "ASIA" };
     activity.actor.credential = Some(format!("{session}{:016}", time % 3).into());
     let mut sample =
-        Sample::of(&activity, Timestamp::from_millis(time).unwrap(), "203.0.113.7", time % 7 == 0);
+        Sample::of(&activity, Timestamp::from_millis(time).unwrap(), address, time % 7 == 0);
     sample.kind = kind;
     sample
 }
@@ -32,6 +36,32 @@ proptest! {
         keep_best(&mut b);
         b.extend(a);
         keep_best(&mut b);
+        prop_assert_eq!(whole, b);
+    }
+}
+
+proptest! {
+    #[test]
+    fn parts_of_many_sources_do_not_matter(
+        drawn in proptest::collection::vec(
+            (0..100_000_000_i64, 0..8_usize, 0..3_u8, 0..6_u8),
+            0..120,
+        ),
+        cut in 0..120_usize,
+        room in 1..40_usize,
+    ) {
+        let of = |(time, kind, who, source): &(i64, usize, u8, u8)| {
+            sample_from(&format!("203.0.113.{source}"), *time, Kind::ALL[*kind], *who)
+        };
+        let samples: Vec<Sample> = drawn.iter().map(of).collect();
+        let mut whole = samples.clone();
+        keep_of_each(&mut whole, room);
+        let (a, b) = samples.split_at(cut.min(samples.len()));
+        let (mut a, mut b) = (a.to_vec(), b.to_vec());
+        keep_of_each(&mut a, room);
+        keep_of_each(&mut b, room);
+        b.extend(a);
+        keep_of_each(&mut b, room);
         prop_assert_eq!(whole, b);
     }
 }
