@@ -76,7 +76,7 @@ def test_what_it_tells(samples: pathlib.Path, show: Open) -> None:
     expect(page.get_by_role("status")).to_have_text("All 6 shown.")
     table = page.get_by_role("table", name="Alerts", exact=True)
     expect(table.get_by_role("columnheader", name="Score").first).to_be_visible()
-    assert scores(page) == [100, 70, 65, 60, 40, 20]
+    assert scores(page) == [100, 70, 65, 60, 60, 20]
     first = page.locator("#list > tbody").first
     expect(first.locator("details > *").nth(1)).not_to_be_visible()
     first.locator("summary").click()
@@ -143,13 +143,13 @@ def test_the_timeline_by_keyboard(samples: pathlib.Path, show: Open) -> None:
 def test_filters(samples: pathlib.Path, show: Open) -> None:
     page = show(samples, viewport=DESKTOP)
     page.get_by_role("combobox", name="Severity").select_option("High and above")
-    assert scores(page) == [100, 70, 65, 60]
+    assert scores(page) == [100, 70, 65, 60, 60]
     page.get_by_role("combobox", name="Detection").select_option("error-burst")
     assert scores(page) == [100, 70]
     page.get_by_role("combobox", name="Cloud").select_option("AWS")
     assert scores(page) == [70]
     page.get_by_role("button", name="Show all").click()
-    assert scores(page) == [100, 70, 65, 60, 40, 20]
+    assert scores(page) == [100, 70, 65, 60, 60, 20]
     page.get_by_role("button", name="Open all").click()
     expect(page.locator("#list details[open]")).to_have_count(6)
 
@@ -188,7 +188,7 @@ def test_a_link_to_an_alert_opens_it(samples: pathlib.Path, show: Open) -> None:
 
 def test_without_scripts(samples: pathlib.Path, show: Open) -> None:
     page = show(samples, viewport=DESKTOP, java_script_enabled=False)
-    assert scores(page) == [100, 70, 65, 60, 40, 20]
+    assert scores(page) == [100, 70, 65, 60, 60, 20]
     expect(page.locator("#controls")).to_be_hidden()
     expect(page.locator("button:visible")).to_have_count(0)
     page.locator("#list summary").first.click()

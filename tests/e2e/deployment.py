@@ -259,7 +259,11 @@ class Deployment:
                 self.dynamodb.delete_item(TableName=table, Key=key)
             elif item["sk"]["S"] == "ledger":
                 self.dynamodb.update_item(
-                    TableName=table, Key=key, UpdateExpression="REMOVE marks, deferred"
+                    TableName=table,
+                    Key=key,
+                    UpdateExpression="REMOVE marks, #deferred",
+                    # A word that DynamoDB keeps for itself.
+                    ExpressionAttributeNames={"#deferred": "deferred"},
                 )
         # Warm ones remember.
         self.kill()

@@ -215,7 +215,7 @@ impl Handler {
         let now = clock::now();
         let Settings { mode, account, break_glass, .. } = &self.settings;
         let (mode, account) = (*mode, account.as_str());
-        if due.cases.is_empty() && mode == Mode::Enforce {
+        if mode == Mode::Enforce {
             self.store.say(&self.settings).await?;
         }
         let ran = match known(&mut self.policies, now).await {

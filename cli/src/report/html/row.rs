@@ -14,7 +14,7 @@ use crate::report::{brief, silent};
 
 /// How many alerts are shown with all their samples and what to do about each; those below have
 /// [`FEW`] samples, and no links, queries and commands.
-const FULL_MAX: usize = 500;
+pub(super) const FULL_MAX: usize = 500;
 const FEW: usize = 2;
 /// More lists than these would bury the address they name.
 const LISTS_MAX: usize = 6;

@@ -1,15 +1,16 @@
 //! A sign-in that succeeds after failures: from the same source, where a password was guessed, or
 //! finally remembered; or from anywhere new, after failures by an attacker who changes the address.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
+use super::failures::{Failures, Recent};
 use super::window::{Completed, Share, plural};
 use super::{Detection, Parameter, Technique, Unit, login_failures, password_spray};
 use crate::evidence::{Entry, Kind};
 use crate::finding::{Finding, finding_of_day};
 use crate::score::{Reason, Severity};
 use crate::source::Subject;
-use crate::timestamp::{Day, Timestamp};
+use crate::timestamp::Timestamp;
 use crate::view::{Selection, View};
 
 /// A sign-in that succeeds after failures.
@@ -130,7 +131,7 @@ fn of_source(view: &View<'_>) -> Vec<Finding> {
         .into_iter()
         .map(|burst| (share_before(view, &burst), burst))
         .collect();
-    let mut failures = Failures::by_principal(view);
+    let mut failures = Failures::by_principal(view, SUCCESSES);
     let mut findings: Vec<Finding> = Vec::new();
     let mut rests_on = HashSet::new();
     for (place, success) in view.of_kinds(SUCCESSES) {
@@ -162,47 +163,6 @@ const GOT_IN_POINTS: i32 = 5;
 
 const SUCCESSES: &[Kind] = &[Kind::LoginSucceeded, Kind::PasswordCorrect];
 
-/// The failures of one principal, by time.
-#[derive(Default)]
-struct Failures {
-    calls: Vec<(usize, Timestamp)>,
-    /// For each, where among them the last burst began that was over by then: a burst by the
-    /// thresholds of login-failures, which a device with an old password that tries every few
-    /// minutes does not make.
-    last_burst: Vec<Option<usize>>,
-    /// The day of the last success that rested on some of them, and up to where.
-    taken: Option<(Day, usize)>,
-}
-
-impl Failures {
-    /// Of the principals that succeeded at all.
-    fn by_principal(view: &View<'_>) -> HashMap<u64, Self> {
-        let succeeded = view.of_kinds(SUCCESSES).filter_map(|(_, success)| success.principal());
-        let mut failures: HashMap<u64, Self> =
-            succeeded.map(|principal| (principal, Self::default())).collect();
-        for (place, failure) in view.of_kinds(&[Kind::LoginFailed]) {
-            let own = failure.principal().and_then(|principal| failures.get_mut(&principal));
-            if let Some(own) = own {
-                own.calls.push((place, failure.time()));
-            }
-        }
-        let threshold = view.count(&login_failures::DETECTION, &login_failures::FAILURES);
-        let secs = view.secs(&login_failures::DETECTION, &login_failures::WINDOW);
-        for own in failures.values_mut() {
-            let mut last = None;
-            for (end, (_, time)) in own.calls.iter().enumerate() {
-                let began = (end + 1).checked_sub(threshold);
-                let first = began.and_then(|began| own.calls.get(began));
-                if first.is_some_and(|(_, first)| *time <= first.plus_secs(secs)) {
-                    last = began;
-                }
-                own.last_burst.push(last);
-            }
-        }
-        failures
-    }
-}
-
 /// Enough failures of the same principal shortly before: how bad that is, and the places of those
 /// that no earlier success of the day rested on.
 fn after_failures(
@@ -212,16 +172,9 @@ fn after_failures(
     success: Entry,
 ) -> Option<(Reason, Vec<usize>)> {
     let secs = view.secs(&DETECTION, &WINDOW);
-    let since = success.time().plus_secs(-secs);
-    let start = own.calls.partition_point(|(_, time)| *time < since);
-    let end = own.calls.partition_point(|(_, time)| *time <= success.time());
-    let count = end.saturating_sub(start);
-    if count < view.count(&DETECTION, &FAILURES) {
-        return None;
-    }
-    let (_, first) = *own.calls.get(start)?;
+    let Recent { count, first, is_burst, new } =
+        own.before(success, secs, view.count(&DETECTION, &FAILURES))?;
     let failures = plural(count, "failure");
-    let last_burst = own.last_burst.get(end.checked_sub(1)?).copied().flatten();
     let (severity, text) = if !is_known(view, success, first) {
         let text = "and no earlier one of the principal from here";
         let text = format!("sign-in after {failures}, {text}");
@@ -232,18 +185,13 @@ fn after_failures(
             }
             _ => (Severity::Medium, text),
         }
-    } else if last_burst.is_some_and(|began| began >= start) {
+    } else if is_burst {
         (Severity::Medium, format!("sign-in after a burst of {failures}"))
     } else {
         let text = "where the principal had signed in before";
         (Severity::Low, format!("sign-in after {failures}, {text}"))
     };
-    let day = success.time().day();
-    let taken = own.taken.filter(|(of_day, _)| *of_day == day).map_or(start, |(_, to)| to);
-    own.taken = Some((day, end));
-    let new = own.calls.get(taken.max(start)..end).unwrap_or_default();
-    let places = new.iter().map(|(place, _)| *place).collect();
-    Some((Reason::new(severity.points(), text), places))
+    Some((Reason::new(severity.points(), text), new))
 }
 
 /// Of a burst, as it was before accounts were guessed in it: what the attacker achieves must not make
@@ -293,4 +241,180 @@ fn headline(view: &View<'_>, selection: &Selection) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::super::check::{Row, check};
+
+    #[test]
+    fn guessed_or_remembered() {
+        check(
+            "login-after-failures",
+            &[
+                Row::new(
+                    "5 fail alice every 35s; 1 login alice",
+                    "2026-03-02 Medium 40: 1 sign-in after 5 failures",
+                ),
+                Row::new("4 fail alice every 35s; 1 login alice", ""),
+                Row::new("5 fail alice every 35s; 1 login bob", ""),
+                Row::new(
+                    "5 fail alice every 35s; 1 mfa alice",
+                    "2026-03-02 Medium 40: 1 correct password after 5 failures",
+                ),
+                Row::new("5 fail alice every 35s; after 3600s 1 login alice", ""),
+                Row::new(
+                    "1 login alice; 5 fail alice every 35s; 1 login alice",
+                    "2026-03-02 Low 20: 1 sign-in after 5 failures",
+                ),
+                // a phone with an old password, where its user signs in again
+                Row::new(
+                    "1 login alice; 12 fail alice every 290s; 1 login alice",
+                    "2026-03-02 Low 20: 1 sign-in after 12 failures",
+                ),
+                // the same, guessing fast
+                Row::new(
+                    "1 login alice; 12 fail alice every 30s; 1 login alice",
+                    "2026-03-02 Medium 40: 1 sign-in after 12 failures",
+                ),
+                // a burst is worth no less once it succeeds, and no more
+                Row::new(
+                    "12 fail alice every 20s; 1 login alice",
+                    "2026-03-02 High 60: 1 sign-in after 12 failures",
+                ),
+                Row::new(
+                    "12 fail alice every 20s; 1 login alice; 1 ok alice",
+                    "2026-03-02 High 60: 1 sign-in after 12 failures",
+                ),
+                Row::new(
+                    "6 fail a,b every 20s; 1 login a,b",
+                    "2026-03-02 High 60: 2 sign-ins after 12 failures",
+                ),
+                Row::new(
+                    "1 login bob; 12 fail alice every 20s; 1 login alice",
+                    "2026-03-02 Medium 40: 1 sign-in after 12 failures",
+                ),
+                Row::new(
+                    "12 fail bob every 20s; after 4000s 5 fail alice every 35s; 1 login alice",
+                    "2026-03-02 Medium 40: 1 sign-in after 5 failures",
+                ),
+                Row::new("1 login alice; 5 fail alice every 35s", ""),
+                // each success counts the failures before it, and each failure counts once
+                Row::new(
+                    "5 fail alice every 35s; 1 login alice; 3 fail alice every 35s; 1 login alice",
+                    "2026-03-02 Medium 40: 2 sign-ins after 8 failures",
+                ),
+            ],
+        );
+    }
+
+    #[test]
+    fn after_a_spray() {
+        check(
+            "login-after-failures",
+            &[
+                Row::new(
+                    "1 fail a,b,c,d,e every 60s; after 600s 1 login f",
+                    "2026-03-02 High 60: 1 sign-in after 5 failures",
+                ),
+                Row::new(
+                    "1 fail a,b,c,d,e every 60s; after 600s 1 mfa a",
+                    "2026-03-02 High 60: 1 correct password after 5 failures",
+                ),
+                Row::new("1 fail a,b,c,d,e every 60s; after 3700s 1 login f", ""),
+                // an office at nine in the morning
+                Row::new(
+                    "1 fail a,b,c,d,e every 60s; after 5s 1 login a,b,c,d,e every 1s",
+                    "2026-03-02 Low 20: 5 sign-ins after 5 failures",
+                ),
+                Row::new(
+                    "1 login a; 1 fail a,b,c,d,e every 60s; 1 login a",
+                    "2026-03-02 Low 20: 1 sign-in after 5 failures",
+                ),
+            ],
+        );
+    }
+
+    #[test]
+    fn after_a_spray_over_a_network() {
+        check(
+            "login-after-failures",
+            &[
+                // whoever was guessed signs in from an address that never failed
+                Row::new(
+                    "1 fail@203.0.113.* a,b,c,d,e every 60s; after 600s 1 login@203.0.113.99 c",
+                    "2026-03-02 High 65: 1 sign-in after 5 failures from 203.0.113.0/24",
+                ),
+                Row::new(
+                    "1 fail@203.0.113.* a,b,c,d,e every 60s; after 600s 1 mfa@203.0.113.99 f",
+                    "2026-03-02 High 65: 1 correct password after 5 failures from 203.0.113.0/24",
+                ),
+                Row::new(
+                    "1 fail@203.0.113.* a,b,c,d,e every 60s; after 3700s 1 login@203.0.113.99 c",
+                    "",
+                ),
+                Row::new(
+                    "1 fail@203.0.113.* a,b,c,d,e every 60s; after 600s 1 login@198.51.100.9 c",
+                    "",
+                ),
+                // it was there before, at whichever address
+                Row::new(
+                    "1 login@203.0.113.200 c; after 80000s 1 fail@203.0.113.* a,b,c,d,e every 60s; \
+                     after 600s 1 login@203.0.113.99 c",
+                    "",
+                ),
+                // an office behind a pool of addresses, on its first day and on its second
+                Row::new(
+                    "1 fail@203.0.113.* a,b,c,d,e every 60s; \
+                     1 login@203.0.113.* a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t every 1s",
+                    "2026-03-02 Low 25: 20 sign-ins after 5 failures from 203.0.113.0/24",
+                ),
+                Row::new(
+                    "1 login@203.0.113.* a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t every 1s; \
+                     after 86400s 1 fail@203.0.113.* a,b,c,d,e every 60s; \
+                     1 login@203.0.113.* a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t every 1s",
+                    "",
+                ),
+            ],
+        );
+    }
+
+    #[test]
+    fn after_failures_of_one_account_from_many_addresses() {
+        check(
+            "login-after-failures",
+            &[
+                // a botnet whose thirteenth address gets in
+                Row::new(
+                    "12 fail@203.0.*.7 alice every 60s; 1 login@198.51.100.9 alice",
+                    "2026-03-02 High 65: 1 sign-in after 12 failures of a principal",
+                ),
+                Row::new(
+                    "12 fail@203.0.*.7 alice every 60s; after 3000s 1 mfa@198.51.100.9 alice",
+                    "2026-03-02 High 65: 1 correct password after 12 failures of a principal",
+                ),
+                Row::new(
+                    "12 fail@203.0.*.7 alice every 60s; after 3700s 1 login@198.51.100.9 alice",
+                    "",
+                ),
+                Row::new("12 fail@203.0.*.7 alice every 60s; 1 login@198.51.100.9 bob", ""),
+                // at home, meanwhile
+                Row::new(
+                    "1 login@198.51.100.1 alice; 12 fail@203.0.*.7 alice every 60s; \
+                     1 login@198.51.100.9 alice",
+                    "",
+                ),
+                // at home, and then whoever guessed it
+                Row::new(
+                    "1 login@198.51.100.1 alice; 12 fail@203.0.*.7 alice every 60s; \
+                     1 login@198.51.100.9 alice; 1 login@192.0.2.1 alice",
+                    "2026-03-02 High 65: 1 sign-in after 12 failures of a principal",
+                ),
+                // the phone with an old password is given the new one
+                Row::new(
+                    "12 fail@203.0.113.* alice every 290s; 1 login@203.0.113.99 alice",
+                    "2026-03-02 Low 25: 1 sign-in after 12 failures of a principal",
+                ),
+                // nobody fails from enough addresses
+                Row::new("9 fail@203.0.*.7 alice every 60s; 1 login@198.51.100.9 alice", ""),
+            ],
+        );
+    }
+}

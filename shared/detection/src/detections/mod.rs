@@ -7,6 +7,7 @@ mod credential_relocation;
 mod cross_cloud;
 mod denied_country;
 mod error_burst;
+mod failures;
 mod listed_source;
 mod login_after_failures;
 mod login_failures;
