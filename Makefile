@@ -37,19 +37,19 @@ build: rust ## Build target/release/callerwatch.
 	cargo build --release --package callerwatch
 
 # All tests are built before one runs. What is deployed for good takes as long to build as they take
-# to run, so that is done beside them, and the few that read it come last.
+# to run, so that is done beside them, and the few that read it come last, with those that measure.
 test: rust venv ## All tests, those of a deployment to a local emulator too.
 	cargo test --workspace --all-features --no-run
 	$(MAKE) --no-print-directory dev-bootstrap DEV='--workspace --bins --tests'
 	$(MAKE) --no-print-directory --jobs=2 tested packaged
-	$(PYTEST) -m packaged
+	$(PYTEST) -m 'packaged or alone'
 
 # Without make's count of jobs: cargo would wait for its turn.
 tested packaged: export MAKEFLAGS =
 
 tested:
 	MINISTACK='$(CURDIR)/$(VENV)/ministack' cargo test --workspace --all-features
-	$(PYTEST) -m 'not packaged' --numprocesses=3 --dist=loadfile
+	$(PYTEST) -m 'not packaged and not alone' --numprocesses=3 --dist=loadfile
 
 # Shown once it has ended, and second to the tests, which wait for things with deadlines.
 packaged:

@@ -325,6 +325,7 @@ def test_on_paper(samples: pathlib.Path, show: Open) -> None:
     assert page.pdf(format="A4").count(b"/Type /Page\n") > 3
 
 
+@pytest.mark.alone
 def test_ten_thousand_alerts(report: Report, show: Open, tmp_path: pathlib.Path) -> None:
     records = [
         {
