@@ -17,8 +17,6 @@ use crate::report::shown;
 pub(crate) struct Input {
     /// Where it is; `-` for standard input.
     pub(crate) path: PathBuf,
-    /// Its size in bytes; 0 where not known.
-    pub(crate) bytes: u64,
     /// Whether the user named it, or it says by its name that it is a log. Others that hold no log,
     /// met while walking a folder, are passed over.
     pub(crate) is_meant: bool,
@@ -67,31 +65,25 @@ impl Named {
         self.folders.is_empty().then_some(self.files.len())
     }
 
-    /// All inputs, and what could not be looked into, as they are met. Sizes, for those met in a
-    /// folder, only where `with_sizes`: asking for each takes as long as opening it.
-    pub(crate) fn inputs(&self, with_sizes: bool) -> impl Iterator<Item = Result<Input, String>> {
+    /// All inputs, and what could not be looked into, as they are met.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = Result<Input, String>> {
         let faults = self.faults.iter().cloned().map(Err);
-        let files = self.files.iter().map(|path| {
-            let bytes = fs::metadata(path).map_or(0, |metadata| metadata.len());
-            Ok(Input { path: path.clone(), bytes, is_meant: true })
-        });
-        let folders = self.folders.iter().flat_map(move |folder| self.walk(folder, with_sizes));
+        let files = self.files.iter().map(|path| Ok(Input { path: path.clone(), is_meant: true }));
+        let folders = self.folders.iter().flat_map(|folder| self.walk(folder));
         faults.chain(files).chain(folders)
     }
 
     /// What lies in a folder, but for files that are named, and for folders that are: they are walked
     /// by themselves.
-    fn walk(&self, folder: &Path, with_sizes: bool) -> impl Iterator<Item = Result<Input, String>> {
+    fn walk(&self, folder: &Path) -> impl Iterator<Item = Result<Input, String>> {
         let is_own =
             |entry: &walkdir::DirEntry| entry.depth() == 0 || !self.folders.contains(entry.path());
         let entries = WalkDir::new(folder).follow_links(true).into_iter().filter_entry(is_own);
         entries.filter_map(move |entry| match entry {
             // Pipes and devices met in a folder may never end.
             Ok(entry) if entry.file_type().is_file() && !self.files.contains(entry.path()) => {
-                let metadata = with_sizes.then(|| entry.metadata().ok()).flatten();
-                let bytes = metadata.map_or(0, |metadata| metadata.len());
                 let is_meant = says_log(entry.path());
-                Some(Ok(Input { path: entry.into_path(), bytes, is_meant }))
+                Some(Ok(Input { path: entry.into_path(), is_meant }))
             }
             Ok(_) => None,
             Err(error) => Some(Err(fault(folder, &error))),
@@ -145,7 +137,7 @@ mod tests {
         ] {
             let named = Named::of(&paths.iter().map(|it| root.join(it)).collect::<Vec<_>>());
             let mut met: Vec<String> = named
-                .inputs(false)
+                .inputs()
                 .map(|it| match it {
                     Ok(Input { path, is_meant, .. }) => {
                         let path = path.strip_prefix(&root).unwrap().display().to_string();
@@ -164,7 +156,7 @@ mod tests {
     fn folders_are_walked_while_their_files_are_read() {
         let root = folder("lazy", &["a/1.json", "b/1.json"]);
         let named = Named::of(std::slice::from_ref(&root));
-        let mut inputs = named.inputs(false);
+        let mut inputs = named.inputs();
         let first = inputs.next().unwrap().unwrap();
         let other = if first.path.starts_with(root.join("a")) { "b" } else { "a" };
         fs::write(root.join(other).join("2.json"), "").unwrap();

@@ -12,10 +12,9 @@ mod summary;
 mod worker;
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::mpsc::SyncSender;
 use std::thread;
 
 use callerwatch_detection::alert::Alert;
@@ -92,22 +91,19 @@ fn read(
     let threads = threads.map_or(1, NonZeroUsize::get);
     let threads = named.count().map_or(threads, |count| threads.min(count.max(1)));
     let progress = Progress::new();
-    let (sender, queue) = Queue::new();
-    let (parts, mut faults) = thread::scope(|scope| {
-        let walk = scope.spawn(|| walk(&named, sender, &progress));
-        let others: Vec<_> = (1..threads)
-            .map(|_| {
-                let (queue, progress) = (queue.clone(), &progress);
-                scope.spawn(move || worker::work(&queue, setup, wanted, progress))
-            })
-            .collect();
-        let own = worker::work(&queue, setup, wanted, &progress);
-        drop(queue);
+    let queue = Queue::new(named.inputs());
+    let work = || worker::work(&queue, setup, wanted, &progress);
+    let parts = thread::scope(|scope| {
+        if progress.is_shown() {
+            scope.spawn(|| progress.expect(named.inputs().filter_map(Result::ok)));
+        }
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let own = work();
         let others = others.into_iter().map(|other| other.join().unwrap_or_else(|_| lost()));
         let parts: Vec<Part> = std::iter::once(own).chain(others).collect();
-        (parts, walk.join().unwrap_or_else(|_| lost().summary.faults))
+        progress.finish();
+        parts
     });
-    progress.finish();
     let mut whole = Part::default();
     for part in parts {
         whole.ledger.unite(part.ledger);
@@ -118,29 +114,9 @@ fn read(
             _ => {}
         }
     }
-    whole.summary.faults.append(&mut faults);
     whole.summary.faults.extend(setup.faults.iter().cloned());
     whole.summary.faults.sort();
     whole
-}
-
-/// Hands over all inputs, as fast as they are taken; what could not be looked into.
-fn walk(named: &Named, sender: SyncSender<Input>, progress: &Progress) -> Vec<String> {
-    let mut faults = Vec::new();
-    for input in named.inputs(io::stderr().is_terminal()) {
-        match input {
-            Ok(input) => {
-                progress.expect(input.bytes);
-                if sender.send(input).is_err() {
-                    break;
-                }
-            }
-            Err(fault) => faults.push(fault),
-        }
-    }
-    // Workers end where nothing can come any more.
-    drop(sender);
-    faults
 }
 
 /// What is left of a worker that died: that it did.

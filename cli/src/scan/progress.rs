@@ -1,13 +1,16 @@
 //! A progress bar on standard error, when that is a terminal.
 
+use std::fs;
 use std::io::{self, IsTerminal, Read};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::Input;
+
 pub(super) struct Progress(ProgressBar);
 
 impl Progress {
-    /// A bar over the bytes of the inputs that are met.
+    /// A bar over the bytes of all inputs.
     pub(super) fn new() -> Self {
         if !io::stderr().is_terminal() {
             return Self(ProgressBar::hidden());
@@ -20,9 +23,15 @@ impl Progress {
         Self(bar)
     }
 
-    /// That there are so many more bytes to read.
-    pub(super) fn expect(&self, bytes: u64) {
-        self.0.inc_length(bytes);
+    pub(super) fn is_shown(&self) -> bool {
+        !self.0.is_hidden()
+    }
+
+    /// Tells how much there is to read, until all is read.
+    pub(super) fn expect(&self, inputs: impl Iterator<Item = Input>) {
+        for input in inputs.take_while(|_| !self.0.is_finished()) {
+            self.0.inc_length(fs::metadata(&input.path).map_or(0, |metadata| metadata.len()));
+        }
     }
 
     /// Counts what is read of an input.

@@ -17,7 +17,7 @@ use crate::setup::Setup;
 
 /// Reads inputs until none is left.
 pub(super) fn work(
-    queue: &Queue,
+    queue: &Queue<'_>,
     setup: &Setup,
     wanted: Option<&Wanted>,
     progress: &Progress,
@@ -33,7 +33,10 @@ pub(super) fn work(
     };
     let mut next = Some(first);
     while let Some(input) = next {
-        worker.take(&input, progress);
+        match input {
+            Ok(input) => worker.take(&input, progress),
+            Err(fault) => worker.summary.faults.push(fault),
+        }
         next = queue.next();
     }
     let Worker { ledger, summary, closeup, .. } = worker;

@@ -325,6 +325,9 @@ pub fn keep_best_of_each(samples: &mut Vec<Sample>) {
 }
 
 fn keep_of_each(samples: &mut Vec<Sample>, room_of_day: usize) {
+    if samples.len() < 2 {
+        return;
+    }
     samples.sort_unstable();
     samples.dedup();
     let mut days: Map<Day, Map<Option<LedgerKey>, Vec<Sample>>> = Map::default();
@@ -354,6 +357,10 @@ fn keep_of_each(samples: &mut Vec<Sample>, room_of_day: usize) {
 /// the best of the best of its parts, so it does not matter in which order or in how many batches
 /// samples came.
 pub fn keep_best(samples: &mut Vec<Sample>) {
+    // Most sources have one.
+    if samples.len() < 2 {
+        return;
+    }
     samples.sort_unstable();
     samples.dedup();
     let mut days: Map<Day, Vec<Sample>> = Map::default();

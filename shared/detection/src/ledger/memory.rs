@@ -245,7 +245,8 @@ impl MemoryLedger {
 fn push(entries: &mut Vec<Entry>, entry: Entry) {
     if entries.len() == entries.capacity() {
         if entries.len() >= SMALL {
-            entries.sort_unstable();
+            // All but the newest are in order, of which this sort makes use.
+            entries.sort();
             entries.dedup();
         }
         if entries.len() * 8 >= entries.capacity() * 7 {

@@ -16,7 +16,7 @@ use serde::de::{
     DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 
-use super::hand_over;
+use super::reading;
 use super::record::Record;
 use crate::lenient::Place;
 use crate::reading::Reading;
@@ -35,7 +35,7 @@ pub(crate) struct Progress {
 const BRACKETS_MAX: usize = 3000;
 
 /// Reads a text that is one delivery and nothing else; none of any other.
-pub(crate) fn read(text: &str, sink: &mut dyn FnMut(Reading<'_>)) -> Progress {
+pub(crate) fn read(text: &str, sink: &mut dyn FnMut(&Reading<'_>)) -> Progress {
     let mut handed_over = 0;
     let is_whole = text.starts_with(r#"{"Records":["#) && brackets(text) <= BRACKETS_MAX && {
         let mut deserializer = sonic_rs::Deserializer::from_str(text);
@@ -44,6 +44,10 @@ pub(crate) fn read(text: &str, sink: &mut dyn FnMut(Reading<'_>)) -> Progress {
     };
     Progress { handed_over, is_whole }
 }
+
+/// How many records are parsed before what they say is taken, and that before it is handed over: the
+/// code of all three together is larger than a processor's cache of code.
+const BATCH: usize = 8;
 
 fn brackets(text: &str) -> usize {
     // Summed in pieces whose sum fits a byte, so that the compiler counts many at once.
@@ -74,7 +78,7 @@ impl<'de> Visitor<'de> for Delivery<'_> {
 }
 
 struct Records<'s> {
-    sink: &'s mut dyn FnMut(Reading<'_>),
+    sink: &'s mut dyn FnMut(&Reading<'_>),
     handed_over: &'s mut usize,
 }
 
@@ -94,15 +98,32 @@ impl<'de> Visitor<'de> for Records<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut records: A) -> Result<(), A::Error> {
+        let mut batch: [Record<'_>; BATCH] = Default::default();
+        let mut readings = Vec::with_capacity(BATCH);
         loop {
-            let mut record = Record::default();
-            if records.next_element_seed(Place(&mut record))?.is_none() {
-                return Ok(());
+            let (mut read, mut end) = (0, None);
+            for record in &mut batch {
+                *record = Record::default();
+                match records.next_element_seed(Place(record)) {
+                    Ok(Some(())) => read += 1,
+                    none => {
+                        end = Some(none.map(drop));
+                        break;
+                    }
+                }
             }
-            if !hand_over(record, self.sink) {
+            readings.extend(batch.iter_mut().take(read).map_while(reading));
+            let is_of_another_log = readings.len() < read;
+            for reading in readings.drain(..) {
+                (self.sink)(&reading);
+                *self.handed_over += 1;
+            }
+            if is_of_another_log {
                 return Err(A::Error::custom("a record of another log"));
             }
-            *self.handed_over += 1;
+            if let Some(end) = end {
+                return end;
+            }
         }
     }
 }

@@ -18,6 +18,7 @@ mod user_pool;
 mod workload;
 
 use std::borrow::Cow;
+use std::mem::take;
 
 use callerwatch_detection::activity::{ActorKind, ApiActivity, Cloud, Outcome};
 use callerwatch_detection::hash;
@@ -30,8 +31,9 @@ use record::Record;
 
 /// Reads one record, given as the text of one JSON object, and hands what it holds to `sink`.
 /// Tells whether the record is of this cloud; where it is not, nothing was handed over.
-pub(crate) fn read<'a>(record: &'a str, sink: &mut dyn FnMut(Reading<'a>)) -> bool {
-    serde_json::from_str(record).is_ok_and(|record| hand_over(record, sink))
+pub(crate) fn read<'a>(record: &'a str, sink: &mut dyn FnMut(&Reading<'a>)) -> bool {
+    let reading = serde_json::from_str(record).ok().and_then(|mut record| reading(&mut record));
+    reading.inspect(|it| sink(it)).is_some()
 }
 
 /// What stood at the start of a text.
@@ -45,55 +47,55 @@ pub(crate) struct First {
 /// Like [`read`], for the JSON value that `text` starts with, found and decoded in one pass.
 pub(crate) fn read_first<'a>(
     text: &'a str,
-    sink: &mut dyn FnMut(Reading<'a>),
+    sink: &mut dyn FnMut(&Reading<'a>),
 ) -> Result<First, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let record = Record::deserialize(&mut deserializer)?;
+    let mut record = Record::deserialize(&mut deserializer)?;
     let end = deserializer.into_iter::<IgnoredAny>().byte_offset();
-    Ok(First { end, taken: hand_over(record, sink) })
+    Ok(First { end, taken: reading(&mut record).inspect(|it| sink(it)).is_some() })
 }
 
-fn hand_over<'a>(record: Record<'a>, sink: &mut dyn FnMut(Reading<'a>)) -> bool {
+/// Takes from a record what it says; nothing from one of another log. A record is over a kilobyte: to
+/// hand it on by value copies it.
+fn reading<'a>(record: &mut Record<'a>) -> Option<Reading<'a>> {
     if !record.is_cloudtrail() && !record.is_digest() {
-        return false;
+        return None;
     }
-    sink(match outcome::ending(&record) {
+    Some(match outcome::ending(record) {
         Ending::NotACall(what) => Reading::NotACall { cloud: Cloud::Aws, what },
         Ending::Call(outcome) => normalize(record, outcome),
-    });
-    true
+    })
 }
 
-fn normalize(mut record: Record<'_>, outcome: Outcome) -> Reading<'_> {
-    let uid = uid(&record);
-    let mfa = mfa(&record);
-    let customer = user_pool::customer(&mut record, outcome);
+fn normalize<'a>(record: &mut Record<'a>, outcome: Outcome) -> Reading<'a> {
+    let uid = uid(record);
+    let mfa = mfa(record);
+    let customer = user_pool::customer(record, outcome);
     let is_service_event = record.event_type.as_str().eq_ignore_ascii_case("AwsServiceEvent")
-        && !outcome::is_sign_in(&record);
+        && !outcome::is_sign_in(record);
     let by_service = is_service_event || identity::is_service(&record.user_identity);
-    let account = record.recipient_account_id.into_option().or_else(|| {
+    let account = take(&mut record.recipient_account_id).into_option().or_else(|| {
         let own = record.user_identity.account_id.clone();
         own.into_option().filter(|account| account.starts_with(|c: char| c.is_ascii_digit()))
     });
-    let scope = record.vpc_endpoint_id.into_option().or_else(|| account.clone());
-    let service = record.event_source.into_cow();
-    let error_message = record.error_message.into_cow();
+    let scope = take(&mut record.vpc_endpoint_id).into_option().or_else(|| account.clone());
+    let service = take(&mut record.event_source).into_cow();
+    let error_message = take(&mut record.error_message).into_cow();
     let source = provenance::source(
-        record.source_ip_address.into_cow(),
+        take(&mut record.source_ip_address).into_cow(),
         record.user_identity.invoked_by.clone().into_cow(),
         by_service,
         &service,
         scope.unwrap_or_default(),
     );
-    let status_code = record
-        .error_code
+    let status_code = take(&mut record.error_code)
         .into_option()
         .or_else(|| (outcome == Outcome::LoginFailed).then(|| error_message.clone()))
         .filter(|code| !code.is_empty());
     let workload = workload::is_workload(&record.user_identity);
-    let access_key_id = std::mem::take(&mut record.user_identity.access_key_id);
+    let access_key_id = take(&mut record.user_identity.access_key_id);
     let mut actor = identity::actor(
-        record.user_identity,
+        take(&mut record.user_identity),
         account.as_deref().unwrap_or_default(),
         record.aws_region.as_str(),
     );
@@ -112,15 +114,15 @@ fn normalize(mut record: Record<'_>, outcome: Outcome) -> Reading<'_> {
         source,
         actor,
         account,
-        region: record.aws_region.into_option(),
+        region: take(&mut record.aws_region).into_option(),
         service,
-        operation: record.event_name.into_cow(),
+        operation: take(&mut record.event_name).into_cow(),
         resource: resource::resource(
-            record.resources,
-            record.request_parameters.name,
+            take(&mut record.resources),
+            take(&mut record.request_parameters.name),
             &error_message,
         ),
-        user_agent: record.user_agent.into_option(),
+        user_agent: take(&mut record.user_agent).into_option(),
         mfa,
         outcome,
         status_code,
@@ -185,14 +187,10 @@ mod tests {
 
     /// The call a record holds.
     pub(super) fn activity(json: &str) -> ApiActivity<'_> {
-        let mut found = None;
-        let taken = read(json, &mut |reading| {
-            if let Reading::Activity(activity) = reading {
-                found = Some(activity);
-            }
-        });
-        assert!(taken, "{json}");
-        found.unwrap()
+        match reading(&mut serde_json::from_str(json).unwrap()) {
+            Some(Reading::Activity(activity)) => activity,
+            other => panic!("{other:?} of {json}"),
+        }
     }
 
     #[test]

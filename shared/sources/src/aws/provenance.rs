@@ -38,6 +38,10 @@ fn is_endpoint(text: &str) -> bool {
 
 /// `ec2.amazonaws.com`, `AWS Internal`, `AWS Internal/3`, `aws.internal`.
 fn is_service_name(text: &str) -> bool {
+    // The first character tells nearly all addresses apart at once.
+    if text.starts_with(|first: char| first.is_ascii_digit()) {
+        return false;
+    }
     let text = text.trim();
     let starts = |prefix: &str| {
         text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
@@ -46,7 +50,6 @@ fn is_service_name(text: &str) -> bool {
         let start = text.len().saturating_sub(suffix.len());
         text.get(start..).is_some_and(|end| end.eq_ignore_ascii_case(suffix))
     };
-    // The first letter tells nearly all addresses apart at once.
     text.starts_with(|first: char| first.is_ascii_alphabetic())
         && (ends(".amazonaws.com")
             || ends(".amazonaws.com.cn")

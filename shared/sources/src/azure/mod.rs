@@ -22,10 +22,10 @@ use record::Record;
 
 /// Reads one record, given as the text of one JSON object, and hands what it holds to `sink`.
 /// Tells whether the record is of this cloud; where it is not, nothing was handed over.
-pub(crate) fn read<'a>(record: &'a str, sink: &mut dyn FnMut(Reading<'a>)) -> bool {
+pub(crate) fn read<'a>(record: &'a str, sink: &mut dyn FnMut(&Reading<'a>)) -> bool {
     match reading(record) {
         Some(reading) => {
-            sink(reading);
+            sink(&reading);
             true
         }
         None => false,

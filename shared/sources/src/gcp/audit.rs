@@ -18,17 +18,17 @@ use crate::lenient::Lenient;
 use crate::reading::Reading;
 
 /// Reads an entry that has a payload.
-pub(super) fn read<'a>(mut record: Record<'a>, sink: &mut dyn FnMut(Reading<'a>)) {
+pub(super) fn read<'a>(mut record: Record<'a>, sink: &mut dyn FnMut(&Reading<'a>)) {
     let is_policy = is_log(record.log_name.as_str(), "policy");
     let outcome = outcome(record.payload.status.code.as_str(), is_policy);
     if let Some(what) = no_call(&record, outcome) {
-        sink(not_a_call(what));
+        sink(&not_a_call(what));
         return;
     }
     let metadata = std::mem::take(&mut record.payload.metadata);
     let mut call = call(record, outcome);
     if !is_workspace(&call.service, &metadata) {
-        sink(Reading::Activity(call));
+        sink(&Reading::Activity(call));
         return;
     }
     let application = call.service.strip_suffix(".googleapis.com").unwrap_or(&call.service);

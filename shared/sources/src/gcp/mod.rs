@@ -21,7 +21,7 @@ use crate::reading::Reading;
 
 /// Reads one record, given as the text of one JSON object, and hands what it holds to `sink`.
 /// Tells whether the record is of this cloud; where it is not, nothing was handed over.
-pub(crate) fn read<'a>(record: &'a str, sink: &mut dyn FnMut(Reading<'a>)) -> bool {
+pub(crate) fn read<'a>(record: &'a str, sink: &mut dyn FnMut(&Reading<'a>)) -> bool {
     let Ok(record) = serde_json::from_str::<Record<'a>>(record) else {
         return false;
     };
@@ -30,7 +30,7 @@ pub(crate) fn read<'a>(record: &'a str, sink: &mut dyn FnMut(Reading<'a>)) -> bo
     } else if !record.id.application.is_empty() {
         workspace::read(record, sink);
     } else if is_google_log(record.log_name.as_str()) {
-        sink(not_a_call("not an audit log entry"));
+        sink(&not_a_call("not an audit log entry"));
     } else {
         return false;
     }
@@ -69,7 +69,7 @@ mod tests {
         let mut lines = Vec::new();
         let taken = read(record, &mut |reading| {
             lines.push(match reading {
-                Reading::NotACall { what, .. } => what.to_owned(),
+                Reading::NotACall { what, .. } => (*what).to_owned(),
                 Reading::Activity(call) => {
                     let source = match &call.source {
                         Source::Public(ip) => ip.to_string(),
@@ -90,7 +90,7 @@ mod tests {
     pub(super) fn calls(record: &str) -> Vec<callerwatch_detection::activity::ApiActivity<'_>> {
         let mut calls = Vec::new();
         read(record, &mut |reading| match reading {
-            Reading::Activity(call) => calls.push(call),
+            Reading::Activity(call) => calls.push(call.clone()),
             Reading::NotACall { what, .. } => panic!("{what}"),
         });
         calls

@@ -19,7 +19,7 @@ use crate::lenient::Lenient;
 use crate::reading::Reading;
 
 /// Reads an activity of the Reports API.
-pub(super) fn read<'a>(record: Record<'a>, sink: &mut dyn FnMut(Reading<'a>)) {
+pub(super) fn read<'a>(record: Record<'a>, sink: &mut dyn FnMut(&Reading<'a>)) {
     let Record { id, actor, ip_address, name, parameters, mut events, .. } = record;
     let time = instant::parse(id.time.as_str());
     let uid = uid(id.application.as_str(), time, id.qualifier.as_str()).unwrap_or_else(|| {
@@ -69,7 +69,7 @@ pub(super) fn hand_over<'a>(
     call: &ApiActivity<'a>,
     application: &str,
     mut events: Vec<Event<'a>>,
-    sink: &mut dyn FnMut(Reading<'a>),
+    sink: &mut dyn FnMut(&Reading<'a>),
 ) {
     if events.is_empty() {
         events.push(Event::default());
@@ -81,11 +81,11 @@ pub(super) fn hand_over<'a>(
         };
         let details = Details::of(&event.parameters.0);
         match meaning(application, name, &details) {
-            Meaning::NotACall(what) => sink(not_a_call(what)),
+            Meaning::NotACall(what) => sink(&not_a_call(what)),
             Meaning::Call(outcome) => {
                 let before = events.iter().take(index);
                 let same = before.filter(|other| other.name == event.name).count();
-                sink(Reading::Activity(of_event(call, event, &details, same, outcome)));
+                sink(&Reading::Activity(of_event(call, event, &details, same, outcome)));
             }
         }
     }

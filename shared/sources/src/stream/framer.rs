@@ -214,7 +214,7 @@ impl Framer {
         let mut tried = None;
         if is_likely_bare && self.latest == Cloud::Aws {
             tried = Some(Cloud::Aws);
-            let first = aws::read_first(rest, &mut |reading| sink(Event::Reading(&reading)));
+            let first = aws::read_first(rest, &mut |reading| sink(Event::Reading(reading)));
             if let Ok(aws::First { end, taken: true }) = first {
                 return self.took(Cloud::Aws, at + end, sink);
             }
@@ -387,7 +387,7 @@ fn elements_of(array: &str) -> Elements {
 }
 
 fn take(cloud: Cloud, record: &str, sink: Sink<'_>) -> bool {
-    let sink = &mut |reading: Reading<'_>| sink(Event::Reading(&reading));
+    let sink = &mut |reading: &Reading<'_>| sink(Event::Reading(reading));
     match cloud {
         Cloud::Aws => aws::read(record, sink),
         Cloud::Azure => azure::read(record, sink),

@@ -138,7 +138,7 @@ pub fn read(
         let is_last = filled.is_ok() && buffers.is_last();
         let mut done = 0;
         if is_last && text_bytes == 0 {
-            let progress = delivery::read(text, &mut |reading| sink(Event::Reading(&reading)));
+            let progress = delivery::read(text, &mut |reading| sink(Event::Reading(reading)));
             if progress.is_whole {
                 text_bytes = u64::try_from(text.len()).unwrap_or_default();
                 return Ok(Extent { input_bytes: buffers.input_bytes(), text_bytes });
