@@ -267,7 +267,7 @@ macro_rules! lenient {
         }
 
         const _: () = {
-            use $crate::lenient::{InPlace, Lenient, next_value};
+            use $crate::lenient::{InPlace, Lenient, Place};
             use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
             #[expect(non_camel_case_types, reason = "a key is named as its field is")]
@@ -322,7 +322,7 @@ macro_rules! lenient {
                             while let Some(key) = map.next_key::<Key>()? {
                                 match key {
                                     $(Key::$field => if self.0.$field.is_empty() {
-                                        next_value(&mut map, &mut self.0.$field)?;
+                                        map.next_value_seed(Place(&mut self.0.$field))?;
                                     } else {
                                         map.next_value::<IgnoredAny>()?;
                                     },)*
@@ -365,16 +365,6 @@ macro_rules! lenient {
     };
 }
 pub(crate) use lenient;
-
-/// Reads the value of a key to where it is to stay. Compiled once for all fields of a type: with a copy
-/// of the parser at each, the code of a record is larger than a processor's cache of code.
-#[inline(never)]
-pub(crate) fn next_value<'de, T: InPlace<'de>, A: MapAccess<'de>>(
-    map: &mut A,
-    place: &mut T,
-) -> Result<(), A::Error> {
-    map.next_value_seed(Place(place))
-}
 
 /// A key in lower case, for structs declared `(ignoring case)`.
 pub(crate) fn ignoring(key: &str) -> Cow<'_, str> {

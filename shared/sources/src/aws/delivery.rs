@@ -45,8 +45,8 @@ pub(crate) fn read(text: &str, sink: &mut dyn FnMut(&Reading<'_>)) -> Progress {
     Progress { handed_over, is_whole }
 }
 
-/// How many records are parsed before what they say is taken, and that before it is handed over: the
-/// code of all three together is larger than a processor's cache of code.
+/// How many records are parsed before what they say is handed over: the code of both together is larger
+/// than a processor's cache of code.
 const BATCH: usize = 8;
 
 fn brackets(text: &str) -> usize {
@@ -99,7 +99,6 @@ impl<'de> Visitor<'de> for Records<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut records: A) -> Result<(), A::Error> {
         let mut batch: [Record<'_>; BATCH] = Default::default();
-        let mut readings = Vec::with_capacity(BATCH);
         loop {
             let (mut read, mut end) = (0, None);
             for record in &mut batch {
@@ -112,14 +111,10 @@ impl<'de> Visitor<'de> for Records<'_> {
                     }
                 }
             }
-            readings.extend(batch.iter_mut().take(read).map_while(reading));
-            let is_of_another_log = readings.len() < read;
-            for reading in readings.drain(..) {
-                (self.sink)(&reading);
+            for record in batch.iter_mut().take(read) {
+                let of_another_log = || A::Error::custom("a record of another log");
+                (self.sink)(&reading(record).ok_or_else(of_another_log)?);
                 *self.handed_over += 1;
-            }
-            if is_of_another_log {
-                return Err(A::Error::custom("a record of another log"));
             }
             if let Some(end) = end {
                 return end;
