@@ -328,6 +328,7 @@ impl Handler {
             }
         };
         let Announced { unreadable, refused, failed, .. } = announced;
+        metrics.unannounced = failed.is_some();
         metrics.never_announced += unreadable.len() + refused.len();
         for entry in unreadable {
             tracing::error!(entry, "what changed cannot be read, and is in the audit trail alone");
@@ -338,8 +339,7 @@ impl Handler {
         }
         if let Some(error) = failed {
             let error = &error as &dyn Error;
-            tracing::error!(error, "what changed was not announced, and is in the next run");
-            metrics.unannounced = true;
+            tracing::error!(error, "what changed was not announced, and is left to the next run");
         }
     }
 
