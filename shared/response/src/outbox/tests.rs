@@ -70,8 +70,8 @@ fn what_was_not_taken_stays_and_is_announced_later() {
     record(&store, "other", &["b"]);
     announcer.set_fuse(Fuse::after(0, false));
     for _ in 0..3 {
-        let announced = run(&store, &announcer);
-        assert_eq!((announced.failed, announced.messages), (Some(Failed::World), 0));
+        let out = run(&store, &announcer);
+        assert_eq!((out.failed, out.messages), (Some(Failed::World), 0));
         assert_eq!((left(&store), told(&announcer).len()), (2, 0));
     }
     announcer.set_fuse(Fuse::after(1, false));
@@ -115,9 +115,9 @@ fn what_is_poison_is_counted_and_in_nobodys_way() {
     record(&store, "one", &["a", "poison"]);
     record(&store, "other", &["b"]);
     announcer.refuse("poison");
-    let announced = run(&store, &announcer);
-    assert_eq!((announced.unreadable.len(), announced.refused), (1, vec![Failed::Refused]));
-    assert_eq!((announced.messages, announced.failed), (1, None));
+    let out = run(&store, &announcer);
+    assert_eq!((out.unreadable.len(), out.refused), (1, vec![Failed::Refused]));
+    assert_eq!((out.messages, out.failed), (1, None));
     assert_eq!((told(&announcer), left(&store)), (vec!["b".to_owned()], 0));
 }
 
