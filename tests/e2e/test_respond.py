@@ -131,6 +131,11 @@ class Response:
         assert told.returncode == 0, (told.returncode, told.stdout, told.stderr)
         return told.stdout
 
+    def outbox(self) -> list[str]:
+        """What was recorded and nobody announced yet."""
+        items = [it for it in self.deployment.items() if it["pk"]["S"] == "response"]
+        return [it["changes"]["S"] for it in items if it["sk"]["S"].startswith("outbox#")]
+
     def notices(self) -> list[dict[str, Any]]:
         """What was told of what changed."""
         self.inbox.read()
@@ -486,6 +491,66 @@ def test_a_rollback_takes_out_ours_and_leaves_what_others_added(enforcing: Respo
     enforcing.write_policy(before)
     enforcing.look_after()
     assert enforcing.in_policy() == set()
+
+
+def test_what_was_recorded_is_announced_whoever_could_not(enforcing: Response, wire: Proxy) -> None:
+    address, account = "203.0.113.63", enforcing.deployment.account
+    network = f"{address}/32"
+    enforcing.attack(events.brute_force(address))
+    wait_for("it to be denied", lambda: network in enforcing.in_set("IPV4"), 60)
+    enforcing.settle()
+    wait_for("it to be told", lambda: len([it for it in enforcing.told("denied") if it["network"] == network]) == 2)
+    assert enforcing.outbox() == []
+    name = enforcing.deployment.outputs["RespondFunctionName"]
+    functions = enforcing.deployment.functions
+    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    before = len(enforcing.told("repaired"))
+
+    # What is repaired is recorded, and whoever repaired it is gone before it could be announced.
+    enforcing.write_set("IPV4", set())
+    down = Fault("sns", "error", operation="PublishBatch")
+    wire.set_faults(account, down)
+    try:
+        enforcing.look_after()
+        anew = {"Variables": variables | {"ANEW": "yes"}}
+        functions.update_function_configuration(FunctionName=name, Environment=anew)
+        # Nor can the next: that stays too, and is not recorded again.
+        enforcing.look_after()
+        assert down.met > 1
+        assert enforcing.in_set("IPV4") == {network}
+        (left,) = enforcing.outbox()
+        assert f"somebody had taken out {network}" in left
+        # Nor can whoever takes it out by hand.
+        credentials = enforcing.deployment.emulator.credentials(account)
+        told = subprocess.run(
+            [str(CALLERWATCH), "block", "remove", address, "--table", enforcing.deployment.outputs["TableName"]],
+            capture_output=True, text=True, timeout=120, check=False,
+            env=os.environ | credentials | {"AWS_ENDPOINT_URL_SNS": wire.url},
+        )
+        assert told.returncode == 2 and "was not announced" in told.stderr, (told.stdout, told.stderr)
+        assert f"{address} removed" in told.stdout
+        assert enforcing.in_set("IPV4") == set()
+        assert len(enforcing.told("repaired")) == before
+    finally:
+        wire.set_faults(account)
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+    enforcing.look_after()
+    assert enforcing.outbox() == []
+
+    def removed() -> list[str]:
+        return sorted((it["target"] or "").split(" ")[0] for it in enforcing.told("removed") if it["network"] == network)
+
+    wait_for("both to be told", lambda: len(enforcing.told("repaired")) > before and removed())
+    # By each in a message, in their order, once; and all of the audit trail.
+    enforcing.look_after()
+    enforcing.inbox.read()
+    words = [[it["what"] for it in notice["changes"]] for notice in enforcing.notices()[-2:]]
+    assert words == [["repaired"], ["removed", "removed", "removed"]]
+    assert len(enforcing.told("repaired")) == before + 1
+    assert removed() == ["", "ipv4-set", "policy"]
+    written = [json.dumps(it, sort_keys=True) for it in enforcing.trail()]
+    told_of = [json.dumps(it, sort_keys=True) for what in {it["what"] for it in enforcing.trail()} for it in enforcing.told(what)]
+    assert sorted(written) == sorted(told_of)
 
 
 def test_what_was_denied_before_a_dry_run_is_said_to_stay(enforcing: Response) -> None:

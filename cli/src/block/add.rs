@@ -35,16 +35,17 @@ pub(super) async fn add(
     gathered.callers = callers;
     let mode = if options.dry_run { Mode::DryRun } else { deployment.settings.mode };
     let adding = Adding { deployment, options, reason, person: &person, gathered: &gathered };
-    let added = match mode {
-        Mode::DryRun => adding.add(mode, now).await?,
+    let (added, announced) = match mode {
+        Mode::DryRun => (adding.add(mode, now).await?, Ok(())),
         Mode::Enforce => deployment.alone(&person, async || adding.add(mode, now).await).await?,
     };
     match added {
+        // Nothing was recorded, so that nothing of it is announced.
         Added::Refused(verdict) => {
             refused(&options.address, &verdict)?;
             Ok(EXIT_REFUSED)
         }
-        Added::Done { extended, converged } => finish(deployment, extended, &converged, mode).await,
+        Added::Done { extended, converged } => finish(extended, &converged, mode, announced),
     }
 }
 

@@ -9,7 +9,7 @@ use callerwatch_adapters::clock;
 use callerwatch_adapters::identity::{Identity, identity};
 use callerwatch_adapters::response::{DynamoStore, StoreError};
 use callerwatch_adapters::sns::SnsSink;
-use callerwatch_response::{Change, Claim, Mode, Settings, Store};
+use callerwatch_response::{Claim, Mode, Settings, Store, announce};
 use callerwatch_targets::AnyTarget;
 
 /// Longer than a function may run, which may hold the claim.
@@ -94,12 +94,13 @@ impl Deployment {
         Ok(arn)
     }
 
-    /// Does something while nobody else changes what is denied: no function, and nobody by hand.
+    /// Does something while nobody else changes what is denied: no function, and nobody by hand. Answers
+    /// also whether it was announced, as all is that was recorded and nobody announced yet.
     pub(super) async fn alone<T>(
         &self,
         person: &str,
         act: impl AsyncFnOnce() -> anyhow::Result<T>,
-    ) -> anyhow::Result<T> {
+    ) -> anyhow::Result<(T, anyhow::Result<()>)> {
         // The audit trail names whoever holds the claim.
         let start = clock::now();
         let holder = format!("{person} by hand {}-{}", start.millis(), std::process::id());
@@ -117,10 +118,11 @@ impl Deployment {
             }
         }
         let done = act().await;
+        let announced = self.announce().await;
         let released = self.store.release(&holder).await;
         let done = done?;
         released?;
-        Ok(done)
+        Ok((done, announced))
     }
 
     /// Makes the right to change last, for whoever has it and is not done yet.
@@ -129,15 +131,28 @@ impl Deployment {
     }
 
     /// Tells subscribers what was changed, as the function does.
-    pub(super) async fn announce(&self, changes: &[Change]) -> anyhow::Result<()> {
+    async fn announce(&self) -> anyhow::Result<()> {
         let topic = &self.settings.topic_arn;
         if topic.is_empty() {
             writeln!(io::stderr(), "callerwatch: nobody said yet where changes are announced")?;
             return Ok(());
         }
         let sink = SnsSink::new(self.clients.sns.clone(), topic, None);
-        let sent = sink.publish_response(changes, Mode::Enforce).await;
-        sent.context("it was done and is in the audit trail, and was not announced")
+        let announced = announce(&self.store, &sink).await;
+        let announced = announced.context(
+            "it was done and is in the audit trail, and is announced, perhaps once more, by the next \
+             who changes anything",
+        )?;
+        if let Some(error) = announced.failed {
+            return Err(error).context(
+                "it was done and is in the audit trail, and was not announced; the next who changes \
+                 anything does",
+            );
+        }
+        if !announced.refused.is_empty() || !announced.unreadable.is_empty() {
+            bail!("something that was done is in the audit trail alone, and is never announced");
+        }
+        Ok(())
     }
 }
 

@@ -67,12 +67,12 @@ fn told(change: &Change) -> String {
     format!("{network}{}{}: {}", change.what, plain(&target), brief(&change.why))
 }
 
-/// Says what became of a change, and answers with the exit status.
-async fn finish(
-    deployment: &Deployment,
+/// Says what became of a change, and whether it was announced; answers with the exit status.
+fn finish(
     extended: Vec<Change>,
     converged: &Converged,
     mode: Mode,
+    announced: anyhow::Result<()>,
 ) -> anyhow::Result<u8> {
     let mut changes = extended;
     changes.extend(converged.changes.iter().cloned());
@@ -86,9 +86,7 @@ async fn finish(
     for (target, why) in converged.failed.iter().chain(&converged.unmended) {
         writeln!(io::stderr(), "callerwatch: {}: {}", plain(&target.to_string()), plain(why))?;
     }
-    if mode == Mode::Enforce {
-        deployment.announce(&changes).await?;
-    }
+    announced?;
     Ok(if converged.failed.is_empty() { 0 } else { EXIT_FAULT })
 }
 

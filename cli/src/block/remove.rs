@@ -22,7 +22,7 @@ pub(super) async fn remove(deployment: &Deployment, address: &str) -> anyhow::Re
     let network = network_of_text(address).map_err(anyhow::Error::msg)?;
     let person = deployment.person().await?;
     let targets = deployment.all_targets().await?;
-    let converged = deployment
+    let (converged, announced) = deployment
         .alone(&person, async || {
             let now = now();
             let mut denials = deployment.store.denials().await?;
@@ -39,7 +39,7 @@ pub(super) async fn remove(deployment: &Deployment, address: &str) -> anyhow::Re
             Ok(converge(&targets, store, denials, Mode::Enforce, now).await?)
         })
         .await?;
-    finish(deployment, Vec::new(), &converged, Mode::Enforce).await
+    finish(Vec::new(), &converged, Mode::Enforce, announced)
 }
 
 /// What is remembered of whoever ends a denial.
@@ -67,7 +67,7 @@ pub(super) async fn rollback(deployment: &Deployment, yes: bool) -> anyhow::Resu
     if !yes && !is_wanted(deployment, &ids).await? {
         bail!("nothing was changed; say --yes, or answer with yes");
     }
-    let (converged, sessions) = deployment
+    let ((converged, sessions), announced) = deployment
         .alone(&person, async || {
             let (store, now) = (&deployment.store, now());
             let denials = store.denials().await?;
@@ -95,7 +95,7 @@ pub(super) async fn rollback(deployment: &Deployment, yes: bool) -> anyhow::Resu
             }
         }
     }
-    status = status.max(finish(deployment, changes, &converged, Mode::Enforce).await?);
+    status = status.max(finish(changes, &converged, Mode::Enforce, announced)?);
     let mut out = io::stdout();
     if status == 0 {
         writeln!(out, "nothing is denied any more that callerwatch denied")?;

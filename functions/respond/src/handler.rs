@@ -1,7 +1,8 @@
 //! One invocation: alerts are looked up, and then, one invocation after another, judged and denied.
 //!
 //! Promises that a message which could not be served comes back, that nothing is denied while it is
-//! not known what the policy and the lists are, and that in a dry run nothing is changed anywhere.
+//! not known what the policy and the lists are, that what was recorded is announced by one run or
+//! another, and that in a dry run nothing is changed anywhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -17,7 +18,8 @@ use callerwatch_adapters::telemetry::ResponseMetrics;
 use callerwatch_detection::ledger::Bounds;
 use callerwatch_detection::timestamp::Timestamp;
 use callerwatch_response::{
-    Case, Change, Grounds, Mode, Outcome, Responded, Settings, Store, look_after, respond,
+    Announced, Case, Change, Grounds, Mode, Outcome, Responded, Settings, Store, announce,
+    look_after, respond,
 };
 use callerwatch_targets::sessions::{Allowed, Ending, Sessions};
 use callerwatch_targets::{AnyTarget, TargetError, succeeded};
@@ -29,7 +31,7 @@ use crate::case::{Found, find};
 use crate::invocation::{Answer, Invocation, Message};
 use crate::turn;
 
-/// What could not be told is kept for the next run; of more, the log has it.
+/// What a dry run could not tell is kept for the next; of more, the log has it.
 const UNTOLD_MAX: usize = 1000;
 
 type Fault = Box<dyn Error + Send + Sync>;
@@ -199,7 +201,13 @@ impl Handler {
         if !turn::wait_for(&self.store, holder).await? {
             return Err("another changes what is denied, and took too long".into());
         }
+        if due.cases.is_empty() {
+            // Even if all runs of late died before their end. No alert waits for it.
+            self.announce(metrics).await;
+        }
         let ran = self.turn(&due, metrics).await;
+        // What was recorded before something failed, too.
+        self.announce(metrics).await;
         if let Err(error) = self.store.release(holder).await {
             let error = &error as &dyn Error;
             tracing::warn!(error, "the turn was not given back, and ends by itself");
@@ -246,8 +254,8 @@ impl Handler {
         if mode == Mode::DryRun && due.cases.is_empty() {
             // Nothing of this changes from one run to the next, so that nobody is told each time.
             self.say_what_stays().await?;
-        } else {
-            self.tell(ran.changes.into_iter().chain(ended).collect(), mode).await;
+        } else if mode == Mode::DryRun {
+            self.tell(ran.changes.into_iter().chain(ended).collect()).await;
         }
         let uid = |place: usize| due.cases.get(place).map(|case| case.alert.uid.clone());
         Ok(again.into_iter().filter_map(uid).collect())
@@ -307,12 +315,41 @@ impl Handler {
         changes
     }
 
-    /// Tells of all that changed in one message, and of what could not be told before.
-    async fn tell(&mut self, changes: Vec<Change>, mode: Mode) {
+    /// Announces what was recorded, by this run and by those that died. What is not announced is left
+    /// to the next run.
+    async fn announce(&self, metrics: &mut ResponseMetrics) {
+        let announced = match announce(&self.store, &self.sink).await {
+            Ok(announced) => announced,
+            Err(error) => {
+                let error = &error as &dyn Error;
+                tracing::error!(error, "what changed was not announced, or may be once more");
+                metrics.unannounced = true;
+                return;
+            }
+        };
+        let Announced { unreadable, refused, failed, .. } = announced;
+        metrics.unannounced = failed.is_some();
+        metrics.never_announced += unreadable.len() + refused.len();
+        for entry in unreadable {
+            tracing::error!(entry, "what changed cannot be read, and is in the audit trail alone");
+        }
+        for error in refused {
+            let error = &error as &dyn Error;
+            tracing::error!(error, "what changed was refused, and is in the audit trail alone");
+        }
+        if let Some(error) = failed {
+            let error = &error as &dyn Error;
+            tracing::error!(error, "what changed was not announced, and is left to the next run");
+        }
+    }
+
+    /// Tells what a dry run would change, in one message, and what could not be told before. Nothing
+    /// of it is kept anywhere else.
+    async fn tell(&mut self, changes: Vec<Change>) {
         let mut due = std::mem::take(&mut self.untold);
         due.extend(changes);
-        if let Err(error) = self.sink.publish_response(&due, mode).await {
-            tracing::error!(error = &error as &dyn Error, "what changed was not told");
+        if let Err(error) = self.sink.publish_response(&due, Mode::DryRun).await {
+            tracing::error!(error = &error as &dyn Error, "what would change was not told");
             due.truncate(UNTOLD_MAX);
             self.untold = due;
         }

@@ -1,6 +1,9 @@
-//! A target and a store in memory: the executable specification of both ports, for tests.
+//! A target, a store and an announcer in memory: the executable specification of these ports, for
+//! tests.
 //!
-//! Both can be told to die at an instruction, as a function may: then what was done before stays done.
+//! Each can be told to die at an instruction, as a function may: then what was done before stays done.
+
+mod announcer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,7 +12,9 @@ use callerwatch_detection::timestamp::Timestamp;
 use ipnet::IpNet;
 use thiserror::Error;
 
+pub use self::announcer::MemoryAnnouncer;
 use crate::denial::Denial;
+use crate::outbox::Entry;
 use crate::store::{Change, Claim, Placed, Settings, Store};
 use crate::target::{Held, Room, Target, TargetId, Written};
 
@@ -22,6 +27,9 @@ pub enum Failed {
     /// A target that there is not.
     #[error("there is no such target")]
     Missing,
+    /// It will never be announced.
+    #[error("refused for good")]
+    Refused,
 }
 
 /// When to die: after so many more mutating calls, before or after the next is done.
@@ -241,10 +249,20 @@ struct Kept {
     denials: BTreeMap<IpNet, Denial>,
     placed: BTreeMap<TargetId, Placed>,
     changes: Vec<Change>,
+    outbox: Vec<Entry>,
+    /// How much was ever put into the outbox.
+    count: usize,
     settings: Option<Settings>,
     lease: Option<(String, Timestamp)>,
     fuse: Fuse,
     writes: usize,
+}
+
+impl Kept {
+    fn leave(&mut self, holder: String, changes: Option<Vec<Change>>) {
+        self.count += 1;
+        self.outbox.push(Entry { id: self.count.to_string(), holder, changes });
+    }
 }
 
 impl MemoryStore {
@@ -255,6 +273,11 @@ impl MemoryStore {
     /// The audit trail.
     pub fn changes(&self) -> Vec<Change> {
         self.inner().changes.clone()
+    }
+
+    /// Puts something into the outbox that cannot be read.
+    pub fn spoil_outbox(&self) {
+        self.inner().leave("somebody".to_owned(), None);
     }
 
     /// How often it was written, the audit trail and leases too.
@@ -334,7 +357,22 @@ impl Store for MemoryStore {
     }
 
     async fn record(&self, changes: &[Change]) -> Result<(), Failed> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.write(|kept| {
+            let holder = kept.lease.as_ref().map(|(holder, _)| holder.clone());
+            kept.leave(holder.unwrap_or_default(), Some(changes.to_vec()));
+        })?;
         self.write(|kept| kept.changes.extend_from_slice(changes))
+    }
+
+    async fn outbox(&self) -> Result<Vec<Entry>, Failed> {
+        Ok(self.inner().outbox.clone())
+    }
+
+    async fn take_out(&self, ids: &[String]) -> Result<(), Failed> {
+        self.write(|kept| kept.outbox.retain(|it| !ids.contains(&it.id)))
     }
 }
 

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use crate::denial::Denial;
+use crate::outbox::Entry;
 use crate::target::{Mode, TargetId};
 
 /// What the deployment denies by, said by the function, so that the command asks for the table alone.
@@ -53,14 +54,31 @@ pub enum Claim {
     Held,
 }
 
+/// What may be done: `foreign` is what others put there; `left` is over, and stays in a target that is
+/// not looked after any more.
+pub const CHANGES: [&str; 14] = [
+    "denied",
+    "extended",
+    "expired",
+    "removed",
+    "repaired",
+    "foreign",
+    "refused",
+    "no room",
+    "failed",
+    "left",
+    "revoked",
+    "would revoke",
+    "deactivated",
+    "would deactivate",
+];
+
 /// One change, for the audit trail and for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// When.
     pub time: Timestamp,
-    /// What was done: `denied`, `extended`, `expired`, `removed`, `repaired`, `foreign` (others
-    /// put something there), `refused`, `no room`, `failed`, `left` (it
-    /// is over, and stays in a target that is not looked after any more).
+    /// What was done, one of [`CHANGES`].
     pub what: &'static str,
     /// The address, where it is about one.
     pub network: Option<IpNet>,
@@ -134,6 +152,13 @@ pub trait Store {
         placed: &Placed,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// Appends to the audit trail. Nothing there is ever changed.
+    /// Appends to the audit trail, where nothing is ever changed. It is in the outbox before that, so
+    /// that it is announced, whoever dies in between.
     fn record(&self, changes: &[Change]) -> impl Future<Output = Result<(), Self::Error>> + Send;
+
+    /// What was recorded and not announced yet, the oldest first; of much the oldest.
+    fn outbox(&self) -> impl Future<Output = Result<Vec<Entry>, Self::Error>> + Send;
+
+    /// Takes entries out of the outbox. Where that fails, some of many may be out.
+    fn take_out(&self, ids: &[String]) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }

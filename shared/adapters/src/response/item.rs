@@ -207,7 +207,6 @@ fn state(read: StateText) -> Option<(TargetId, State)> {
 }
 
 /// The target that is written so: its kind and its ARN.
-#[cfg(feature = "operator")]
 pub(super) fn target(text: &str) -> Option<TargetId> {
     let (word, arn) = text.split_once(' ')?;
     Some(TargetId { kind: kind(word)?, arn: arn.to_owned() })
@@ -321,7 +320,7 @@ fn fill(octets: &mut [u8], bytes: &mut std::slice::Iter<'_, u8>, len: u8) {
 }
 
 /// Texts, numbers and lists of them become JSON always.
-fn json(value: &impl Serialize) -> String {
+pub(super) fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 

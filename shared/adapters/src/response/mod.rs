@@ -1,13 +1,16 @@
-//! What is remembered of denials: the table, and the audit trail in the state bucket.
+//! What is remembered of denials: the table, and the audit trail in the state bucket. What is to be
+//! announced is in `outbox.rs`.
 //!
 //! Promises that only who holds the claim changes anything: each write is made together with a check
 //! of the lease, so that who was stopped for longer than it lasts finds it gone. What an item holds
 //! is in `item.rs`. Must not know why anything is denied, nor where it can be.
 
 mod item;
+mod outbox;
 mod trail;
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_dynamodb::Client;
@@ -16,7 +19,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem};
 use callerwatch_detection::timestamp::Timestamp;
-use callerwatch_response::{Change, Claim, Denial, Placed, Settings, Store, TargetId};
+use callerwatch_response::{Change, Claim, Denial, Entry, Placed, Settings, Store, TargetId};
 use ipnet::IpNet;
 
 use self::trail::Trail;
@@ -30,7 +33,7 @@ type Item = HashMap<String, AttributeValue>;
 
 /// The partition of denials.
 const DENIALS: &str = "denials";
-/// The partition of all else: the lease, the settings, and what was put into each target.
+/// The partition of all else: the lease, the settings, what was put into each target, and the outbox.
 const RESPONSE: &str = "response";
 const LEASE: &str = "lease";
 const SETTINGS: &str = "settings";
@@ -45,6 +48,8 @@ pub struct DynamoStore {
     trail: Trail,
     /// Who claimed last: what writes are held to.
     holder: Mutex<String>,
+    /// How many entries of the outbox this process wrote.
+    left: AtomicU64,
 }
 
 /// Something that was attempted on what is remembered, and failed.
@@ -76,6 +81,8 @@ pub enum StoreError {
         bucket: String,
         /// The object.
         key: String,
+        /// Whether S3 said so, and it is not that nobody answered.
+        is_answered: bool,
         /// What the SDK says.
         #[source]
         source: Box<aws_sdk_s3::Error>,
@@ -91,7 +98,13 @@ impl DynamoStore {
         state_bucket: impl Into<String>,
     ) -> Self {
         let trail = Trail::new(s3, state_bucket.into());
-        Self { client: dynamodb, table: table.into(), trail, holder: Mutex::default() }
+        Self {
+            client: dynamodb,
+            table: table.into(),
+            trail,
+            holder: Mutex::default(),
+            left: AtomicU64::new(0),
+        }
     }
 
     /// Says what the deployment denies by, for whoever asks the table alone. Writes nothing where it
@@ -410,7 +423,15 @@ impl Store for DynamoStore {
         if changes.is_empty() {
             return Ok(());
         }
-        self.trail.append(&self.holder(), changes, clock::now()).await
+        self.append(changes, clock::now()).await
+    }
+
+    async fn outbox(&self) -> Result<Vec<Entry>, StoreError> {
+        self.left().await
+    }
+
+    async fn take_out(&self, ids: &[String]) -> Result<(), StoreError> {
+        self.clear(ids).await
     }
 }
 

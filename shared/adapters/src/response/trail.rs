@@ -55,7 +55,8 @@ impl Trail {
                 continue;
             }
             let source = Box::new(aws_sdk_s3::Error::from(error));
-            return Err(StoreError::Trail { bucket: self.bucket.clone(), key, source });
+            let (bucket, is_answered) = (self.bucket.clone(), status.is_some());
+            return Err(StoreError::Trail { bucket, key, is_answered, source });
         }
     }
 }

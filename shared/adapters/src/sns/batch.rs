@@ -56,22 +56,24 @@ pub(super) fn entry(
 pub(super) fn answers(
     topic_arn: &str,
     count: usize,
-    mut refused: HashMap<String, String>,
+    mut refused: HashMap<String, (String, bool)>,
     sent: &PublishBatchOutput,
 ) -> Vec<Result<(), SinkError>> {
     for failed in sent.failed() {
         let why = [Some(failed.code()), failed.message()];
         let why: Vec<&str> = why.into_iter().flatten().collect();
-        refused.insert(failed.id().to_owned(), why.join(": "));
+        // Other faults of the sender, as of keys and rights, are mended.
+        let is_for_good = failed.sender_fault() && failed.code().starts_with("InvalidParameter");
+        refused.insert(failed.id().to_owned(), (why.join(": "), is_for_good));
     }
     let taken: HashSet<&str> = sent.successful().iter().filter_map(|it| it.id()).collect();
     let ids = (0..count).map(|place| place.to_string());
     ids.map(|id| match refused.remove(&id) {
         None if taken.contains(id.as_str()) => Ok(()),
-        why => Err(SinkError::Refused {
-            topic_arn: topic_arn.to_owned(),
-            why: why.unwrap_or_else(|| "no answer".to_owned()),
-        }),
+        refused => {
+            let (why, is_for_good) = refused.unwrap_or_else(|| ("no answer".to_owned(), false));
+            Err(SinkError::Refused { topic_arn: topic_arn.to_owned(), why, is_for_good })
+        }
     })
     .collect()
 }
@@ -115,7 +117,7 @@ mod tests {
             .successful(taken("0"))
             .successful(taken("4"))
             .build();
-        let unsent = HashMap::from([("3".to_owned(), "no value".to_owned())]);
+        let unsent = HashMap::from([("3".to_owned(), ("no value".to_owned(), true))]);
         let answers = answers("arn", 5, unsent, &sent);
         let answers: Vec<String> = answers
             .into_iter()

@@ -56,6 +56,8 @@ pub enum SinkError {
         topic_arn: String,
         /// Its code and message.
         why: String,
+        /// Whether that is for what is in it, and so for good.
+        is_for_good: bool,
     },
 }
 
@@ -139,13 +141,13 @@ impl SnsSink {
         batch: Vec<Message>,
     ) -> Vec<Result<(), SinkError>> {
         let count = batch.len();
-        let mut refused: HashMap<String, String> = HashMap::new();
+        let mut refused: HashMap<String, (String, bool)> = HashMap::new();
         let mut entries = Vec::with_capacity(count);
         for (place, message) in batch.into_iter().enumerate() {
             match batch::entry(place, message) {
                 Ok(entry) => entries.push(entry),
                 Err(error) => {
-                    refused.insert(place.to_string(), error.to_string());
+                    refused.insert(place.to_string(), (error.to_string(), true));
                 }
             }
         }

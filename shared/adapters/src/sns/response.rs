@@ -8,12 +8,13 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use callerwatch_detection::plain::plain_json;
-use callerwatch_response::{Change, Mode};
+use callerwatch_response::{Announcer, Change, Mode};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use super::escape::{ascii, defanged};
 use super::message::{BATCH_MAX_BYTES, Message, SUBJECT_MAX};
+use super::{SinkError, SnsSink};
 
 const WHY_MAX: usize = 500;
 const SMS_MAX: usize = 140;
@@ -21,6 +22,18 @@ const SMS_MAX: usize = 140;
 const SHOWN: [usize; 4] = [200, 50, 10, 1];
 /// How many addresses a headline names.
 const NAMED_MAX: usize = 3;
+
+impl Announcer for SnsSink {
+    type Error = SinkError;
+
+    async fn announce(&self, changes: &[Change]) -> Result<(), SinkError> {
+        self.publish_response(changes, Mode::Enforce).await
+    }
+
+    fn is_for_good(error: &SinkError) -> bool {
+        matches!(error, SinkError::Refused { is_for_good: true, .. })
+    }
+}
 
 /// For the topic of alerts.
 pub(super) fn message(changes: &[Change], mode: Mode) -> Message {

@@ -184,7 +184,7 @@ async fn refusals_are_told() {
     let answers = world.sink(&refusing, None).publish(&announcements).await;
     assert_eq!(answers.len(), 2);
     for answer in answers {
-        let Err(SinkError::Refused { topic_arn, why }) = answer else { panic!("{answer:?}") };
+        let Err(SinkError::Refused { topic_arn, why, .. }) = answer else { panic!("{answer:?}") };
         assert_eq!(topic_arn, refusing);
         assert!(why.contains("MessageGroupId"), "{why}");
     }

@@ -23,6 +23,10 @@ pub struct ResponseMetrics {
     pub no_room: usize,
     /// Policies and sets that could not be read or written.
     pub target_failures: usize,
+    /// Whether what changed is still to be announced.
+    pub unannounced: bool,
+    /// Announcements that can never be made.
+    pub never_announced: usize,
     /// Messages that name no alert that there is.
     pub unknown: usize,
     /// Messages that are to come back.
@@ -39,6 +43,8 @@ impl ResponseMetrics {
             ("Repaired", self.repaired),
             ("NoRoom", self.no_room),
             ("TargetFailures", self.target_failures),
+            ("Unannounced", usize::from(self.unannounced)),
+            ("NeverAnnounced", self.never_announced),
             ("UnknownAlerts", self.unknown),
             ("BatchFailures", self.batch_failures),
         ];

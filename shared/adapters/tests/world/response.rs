@@ -216,5 +216,49 @@ async fn what_was_changed_is_appended_and_never_overwritten() {
     let elsewhere =
         DynamoStore::new(world.dynamodb.clone(), world.s3.clone(), TABLE, "no-such-bucket");
     let lost = elsewhere.record(&[change("an alert")]).await;
-    assert!(matches!(lost, Err(StoreError::Trail { .. })), "{lost:?}");
+    assert!(matches!(lost, Err(StoreError::Trail { is_answered: true, .. })), "{lost:?}");
+    // What was not recorded is not announced.
+    assert_eq!(one.outbox().await.expect("entries").len(), 3);
+}
+
+#[tokio::test]
+async fn what_is_recorded_is_in_the_outbox_until_it_is_taken_out() {
+    let Some(world) = World::start().await else { return };
+    let (one, other) = (store(&world), store(&world));
+    let now = clock::now();
+    assert_eq!(one.outbox().await.expect("entries"), []);
+    one.claim("one", now, now.plus_secs(60)).await.expect("a claim");
+    let changes = [change("a"), change("b")];
+    for it in &changes {
+        one.record(std::slice::from_ref(it)).await.expect("recorded");
+    }
+    // More than an item holds, and more than a page of a query.
+    let many = vec![change(&"x".repeat(1000)); 2000];
+    one.record(&many).await.expect("recorded");
+    // What this version cannot read is in nobody's way.
+    let put = world.dynamodb.put_item().table_name(TABLE);
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let put =
+        put.item("pk", text("response")).item("sk", text("outbox#0")).item("changes", text("?"));
+    put.send().await.expect("put");
+
+    // Another reads it, in the order of time.
+    let entries = other.outbox().await.expect("entries");
+    assert_eq!((entries[0].id.as_str(), &entries[0].changes), ("0", &None));
+    assert!(entries.len() > 8, "{}", entries.len());
+    assert!(entries.iter().skip(1).all(|it| it.holder == "one"));
+    let read: Vec<Change> = entries.iter().filter_map(|it| it.changes.clone()).flatten().collect();
+    assert_eq!(read, [changes.to_vec(), many].concat());
+    let item = world.dynamodb.get_item().table_name(TABLE).key("pk", text("response"));
+    let item = item.key("sk", text(&format!("outbox#{}", entries[1].id))).send().await;
+    let item = item.expect("an answer").item.expect("an item");
+    let expiry: i64 = item["expires_at"].as_n().expect("a number").parse().expect("seconds");
+    assert_eq!(expiry / 3600, now.plus_secs(8 * 24 * 3600).millis() / 3_600_000);
+
+    let ids: Vec<String> = entries.into_iter().map(|it| it.id).collect();
+    other.take_out(&ids[..2]).await.expect("taken out");
+    other.take_out(&ids[..2]).await.expect("again");
+    assert_eq!(one.outbox().await.expect("entries").len(), ids.len() - 2);
+    other.take_out(&ids).await.expect("taken out");
+    assert_eq!(one.outbox().await.expect("entries"), []);
 }

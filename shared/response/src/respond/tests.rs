@@ -6,7 +6,8 @@ use callerwatch_detection::source::LedgerKey;
 use pollster::block_on;
 
 use super::*;
-use crate::memory::{Fuse, MemoryStore, MemoryTarget};
+use crate::memory::{Fuse, MemoryAnnouncer, MemoryStore, MemoryTarget};
+use crate::outbox::announce;
 use crate::target::{Room, TargetKind};
 
 const ACCOUNT: &str = "111111111111";
@@ -85,6 +86,10 @@ fn an_alert_is_denied_for_extended_and_let_go() {
     assert!(set.networks().is_empty() && block_on(store.denials()).unwrap().is_empty());
     let told = ["denied", "denied", "extended", "removed", "expired", "removed", "expired"];
     assert_eq!(words(&store.changes()), told);
+    // All that a run says it changed is announced.
+    let announcer = MemoryAnnouncer::default();
+    block_on(announce(&store, &announcer)).unwrap();
+    assert_eq!(announcer.messages().concat(), store.changes());
 }
 
 #[test]
@@ -136,6 +141,7 @@ fn a_dry_run_writes_nothing_and_tells_of_its_alerts_alone() {
     assert!(run("", &[], &set, &store, Mode::DryRun, at(1)).changes.is_empty());
     assert_eq!((store.writes(), set.writes()), writes);
     assert!(set.networks().is_empty());
+    assert_eq!(block_on(store.outbox()).unwrap().len(), 1, "of the run that was none");
 }
 
 #[test]
@@ -156,7 +162,7 @@ fn what_failed_comes_again() {
 
 #[test]
 fn one_who_dies_anywhere_leaves_the_rest_to_the_next() {
-    for calls in 0..8 {
+    for calls in 0..12 {
         for is_done in [false, true] {
             let (set, store) = (set(), MemoryStore::default());
             store.set_fuse(Fuse::after(calls, is_done));
@@ -171,6 +177,10 @@ fn one_who_dies_anywhere_leaves_the_rest_to_the_next() {
             assert_eq!(set.networks().len(), 1, "{calls} {is_done} {died:?}");
             run("", &[], &set, &store, Mode::Enforce, at(25));
             assert!(set.networks().is_empty(), "{calls} {is_done}");
+            let announcer = MemoryAnnouncer::default();
+            block_on(announce(&store, &announcer)).unwrap();
+            let told = announcer.messages().concat();
+            assert!(store.changes().iter().all(|it| told.contains(it)), "{calls} {is_done}");
         }
     }
 }

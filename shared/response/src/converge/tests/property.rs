@@ -24,7 +24,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         (0u8..12, 1i64..20).prop_map(|(low, hours)| Step::Deny(low, hours)),
         (1i64..12).prop_map(Step::Later),
         Just(Step::Converge),
-        (0usize..6, any::<bool>(), any::<bool>())
+        (0usize..8, any::<bool>(), any::<bool>())
             .prop_map(|(calls, done, of_target)| Step::Die(calls, done, of_target)),
         (0u8..12).prop_map(Step::Add),
         (0u8..12).prop_map(Step::AddMeanwhile),
