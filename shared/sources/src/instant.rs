@@ -70,7 +70,8 @@ fn plain_utc(text: &[u8]) -> Option<Fields> {
     let is_plain =
         digits.iter_mut().zip(ZERO.iter().zip(NINE)).fold(true, |all, (it, (zero, nine))| {
             *it ^= zero;
-            all & (*it <= nine ^ zero)
+            let is_possible = *it <= nine ^ zero;
+            all & is_possible
         });
     let [y1, y2, y3, y4, _, m1, m2, _, d1, d2, _, h1, h2, _, i1, i2, _, s1, s2, _] = digits;
     let pair = |tens: u8, ones: u8| u32::from(tens) * 10 + u32::from(ones);
