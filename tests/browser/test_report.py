@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -355,6 +356,13 @@ def test_ten_thousand_alerts(report: Report, show: Open, tmp_path: pathlib.Path)
     page.locator("th[data-sort=last] button").click()
     expect(page.get_by_role("status")).to_have_text("1 of 10,000 shown.", timeout=60_000)
     used = processor_secs(page)
+    # What any browser takes for as much text, on the machine of this run.
+    bare = tmp_path / "bare.html"
+    bare.write_text(re.sub(r"<script.*?</script>", "", file.read_text(), flags=re.DOTALL))
+    reference = processor_secs(show(bare, viewport=DESKTOP))
     size = file.stat().st_size >> 20
-    print(f"{size} MiB: loaded in {loaded:.1f} s, filtered and sorted in {used - loaded:.1f} s")
-    assert loaded < 10 and used - loaded < 10
+    print(
+        f"{size} MiB, {reference:.1f} s without its script: "
+        f"loaded in {loaded / reference:.1f} times that, filtered and sorted in {(used - loaded) / reference:.1f}"
+    )
+    assert loaded < 3 * reference and used - loaded < 3 * reference
