@@ -60,7 +60,7 @@ packaged:
 check: rust $(DENY) ## Formatting, lints, documentation, dependencies.
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- --deny warnings
-	RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps --document-private-items --quiet
+	RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --all-features --no-deps --document-private-items --quiet
 	$(DENY) check bans licenses sources
 
 bench: build $(PYTHON) $(DATA) ## How fast, against references. DATA=… names a set made by gen_cloudtrail.py.
