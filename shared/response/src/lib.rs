@@ -1,7 +1,8 @@
 //! Response: an address is denied for a time, where the cloud can deny it, and let go again.
 //!
 //! What is wanted is a set of [`Denial`]s in a [`Store`]; what there is, is what a [`Target`] holds.
-//! Nothing here knows an SDK, a runtime or a clock: the world is behind these two ports, and an [`Announcer`] who is told.
+//! Nothing here knows an SDK, a runtime or a clock: the world is behind these two ports, and an
+//! [`Announcer`] who is told.
 
 mod converge;
 mod denial;

@@ -15,7 +15,7 @@ use thiserror::Error;
 pub use self::announcer::MemoryAnnouncer;
 use crate::denial::Denial;
 use crate::outbox::Entry;
-use crate::store::{Change, Claim, Placed, Settings, Store};
+use crate::store::{CHANGES, Change, Claim, Placed, Settings, Store};
 use crate::target::{Held, Room, Target, TargetId, Written};
 
 /// It was told to die here, or to fail.
@@ -360,6 +360,8 @@ impl Store for MemoryStore {
         if changes.is_empty() {
             return Ok(());
         }
+        // What has no word there is not read back from the table, and so announced to nobody.
+        debug_assert!(changes.iter().all(|it| CHANGES.contains(&it.what)), "{changes:?}");
         self.write(|kept| {
             let holder = kept.lease.as_ref().map(|(holder, _)| holder.clone());
             kept.leave(holder.unwrap_or_default(), Some(changes.to_vec()));
