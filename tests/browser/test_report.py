@@ -348,6 +348,10 @@ def test_ten_thousand_alerts(report: Report, show: Open, tmp_path: pathlib.Path)
     (tmp_path / "list.txt").write_text("2001:db8::/32\n")
     file = report(tmp_path / "log.json", "--list", f"malicious={tmp_path}/list.txt")
     assert file.stat().st_size < 64 << 20
+    # What any browser takes for as much text, on the machine of this run, which may slow down meanwhile.
+    bare = tmp_path / "bare.html"
+    bare.write_text(re.sub(r"<script.*?</script>", "", file.read_text(), flags=re.DOTALL))
+    before = processor_secs(show(bare, viewport=DESKTOP))
     page = show(file, viewport=DESKTOP)
     expect(page.get_by_role("status")).to_have_text("All 10,000 shown.", timeout=60_000)
     loaded = processor_secs(page)
@@ -356,13 +360,10 @@ def test_ten_thousand_alerts(report: Report, show: Open, tmp_path: pathlib.Path)
     page.locator("th[data-sort=last] button").click()
     expect(page.get_by_role("status")).to_have_text("1 of 10,000 shown.", timeout=60_000)
     used = processor_secs(page)
-    # What any browser takes for as much text, on the machine of this run.
-    bare = tmp_path / "bare.html"
-    bare.write_text(re.sub(r"<script.*?</script>", "", file.read_text(), flags=re.DOTALL))
-    reference = processor_secs(show(bare, viewport=DESKTOP))
+    reference = (before + processor_secs(show(bare, viewport=DESKTOP))) / 2
     size = file.stat().st_size >> 20
     print(
         f"{size} MiB, {reference:.1f} s without its script: "
         f"loaded in {loaded / reference:.1f} times that, filtered and sorted in {(used - loaded) / reference:.1f}"
     )
-    assert loaded < 3 * reference and used - loaded < 3 * reference
+    assert loaded < 2.3 * reference and used - loaded < 2.3 * reference
