@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::{
 use callerwatch_adapters::clients;
 use tokio::runtime::Runtime;
 
-use crate::ministack::Ministack;
+use crate::ministack::{self, Ministack};
 
 /// An emulator on a port of its own, with its own runtime to ask it from. Ends with its value.
 pub struct Emulator {
@@ -32,17 +32,10 @@ impl Emulator {
 
     /// Clients of it, made as the functions make theirs.
     pub fn config(&self) -> SdkConfig {
-        let loader = clients::loader(aws_config::defaults(BehaviorVersion::latest()))
-            .endpoint_url(self.endpoint())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new(
-                "000000000000",
-                "emulator",
-                None,
-                None,
-                "emulator",
-            ));
-        self.block_on(loader.load())
+        let credentials = Credentials::new("000000000000", "emulator", None, None, "emulator");
+        let loader = clients::loader(aws_config::defaults(BehaviorVersion::latest()));
+        let loader = ministack::clients(loader, &self.endpoint());
+        self.block_on(loader.credentials_provider(credentials).load())
     }
 
     /// Where it is.

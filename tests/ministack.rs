@@ -6,7 +6,11 @@ use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{ConfigLoader, Region};
 
 /// Long enough for a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
@@ -54,7 +58,7 @@ impl Ministack {
         let start = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(start.elapsed() < PATIENCE, "the emulator did not start");
-            std::thread::yield_now();
+            thread::sleep(Duration::from_millis(10));
         }
         Some(emulator)
     }
@@ -73,6 +77,14 @@ fn command(program: &str) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", program]);
     command
+}
+
+/// Clients of an emulator, which is slower than the cloud beside whatever else a machine builds.
+pub(crate) fn clients(loader: ConfigLoader, endpoint: &str) -> ConfigLoader {
+    loader
+        .endpoint_url(endpoint)
+        .region(Region::from_static("us-east-1"))
+        .timeout_config(TimeoutConfig::builder().operation_timeout(PATIENCE).build())
 }
 
 fn endpoint(port: u16) -> String {

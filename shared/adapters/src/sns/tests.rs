@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
 
-use aws_config::{BehaviorVersion, Region};
+use aws_config::BehaviorVersion;
 use aws_sdk_sns::config::{Credentials, SharedCredentialsProvider};
 use callerwatch_detection::alert::Alert;
 use callerwatch_detection::ocsf::Activity;
@@ -31,9 +31,8 @@ impl World {
     async fn start() -> Option<Self> {
         let process = Ministack::start()?;
         let credentials = Credentials::new(ACCOUNT, "emulator", None, None, "emulator");
-        let config = clients::loader(aws_config::defaults(BehaviorVersion::latest()))
-            .endpoint_url(process.endpoint())
-            .region(Region::new("us-east-1"))
+        let loader = clients::loader(aws_config::defaults(BehaviorVersion::latest()));
+        let config = ministack::clients(loader, &process.endpoint())
             .credentials_provider(SharedCredentialsProvider::new(credentials));
         let sns = Client::new(&config.load().await);
         Some(Self { process, sns })

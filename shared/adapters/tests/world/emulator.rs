@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
@@ -13,7 +13,7 @@ use callerwatch_adapters::policy::PolicyStore;
 use callerwatch_detection::source::LedgerKey;
 use callerwatch_detection::timestamp::Timestamp;
 
-use crate::ministack::Ministack;
+use crate::ministack::{self, Ministack};
 
 pub(crate) const BUCKET: &str = "callerwatch-state";
 pub(crate) const TABLE: &str = "callerwatch";
@@ -71,16 +71,10 @@ impl World {
 }
 
 pub(crate) async fn config(endpoint: &str) -> SdkConfig {
-    clients::loader(aws_config::defaults(BehaviorVersion::latest()))
-        .endpoint_url(endpoint)
-        .region(Region::new("us-east-1"))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-            "111111111111",
-            "emulator",
-            None,
-            None,
-            "emulator",
-        )))
+    let credentials = Credentials::new("111111111111", "emulator", None, None, "emulator");
+    let loader = clients::loader(aws_config::defaults(BehaviorVersion::latest()));
+    ministack::clients(loader, endpoint)
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
         .load()
         .await
 }

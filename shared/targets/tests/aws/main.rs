@@ -13,7 +13,7 @@ mod wire;
 
 use std::collections::BTreeSet;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_iam::config::{Credentials, SharedCredentialsProvider};
 use callerwatch_adapters::clients;
 use callerwatch_response::{Mode, Settings, Target, TargetId, TargetKind};
@@ -54,9 +54,8 @@ impl World {
 
 async fn config(endpoint: &str) -> SdkConfig {
     let credentials = Credentials::new(ACCOUNT, "emulator", None, None, "emulator");
-    clients::loader(aws_config::defaults(BehaviorVersion::latest()))
-        .endpoint_url(endpoint)
-        .region(Region::new("us-east-1"))
+    let loader = clients::loader(aws_config::defaults(BehaviorVersion::latest()));
+    ministack::clients(loader, endpoint)
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .load()
         .await
