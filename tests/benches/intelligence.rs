@@ -3,7 +3,9 @@
 //! `cargo bench --bench intelligence` compiles half a million prefixes of IPv4 and as many of IPv6,
 //! random and overlapping, and asks for addresses of which half are on the list, on one core: once
 //! scattered over the whole space, once crowded into few networks as those of real feeds are. Before
-//! anything is measured, some hundred answers are compared with those of a scan. The table it prints in the end is in `docs/DECISIONS.md`.
+//! anything is measured, some hundred answers are compared with those of a scan. What memory takes
+//! for a byte anywhere in as many is measured too: no lookup can be faster than that. The table it
+//! prints in the end is in `docs/DECISIONS.md`.
 
 #![expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
 
@@ -135,6 +137,14 @@ fn measure(
     let mut answer = 0;
     row("callerwatch, each asked for after the last answer", &mut |at| {
         answer = usize::from(intelligence.is_listed(&keys[(at + answer) % ASKED]));
+    })?;
+    let places: Vec<usize> = keys.iter().map(|_| below(&mut random, file.len())).collect();
+    row("memory, a byte of as many", &mut |at| {
+        black_box(file[places[at]]);
+    })?;
+    let mut byte = 0;
+    row("memory, a byte of as many, each after the last", &mut |at| {
+        byte = usize::from(file[places[(at + byte) % ASKED]] & 1);
     })?;
     let ranges = Ranges::of(&prefixes);
     row("sorted ranges, is listed", &mut |at| {

@@ -7,16 +7,16 @@ use serde::Deserialize;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Record<'a> {
-    #[serde(borrow, rename = "eventID")]
-    pub(crate) event_id: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub(crate) event_time: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub(crate) event_name: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub(crate) error_code: Option<Cow<'a, str>>,
-    #[serde(borrow, rename = "sourceIPAddress")]
-    pub(crate) source_ip_address: Option<Cow<'a, str>>,
+    #[serde(borrow, default, rename = "eventID")]
+    pub(crate) event_id: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub(crate) event_time: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub(crate) event_name: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub(crate) error_code: Cow<'a, str>,
+    #[serde(borrow, default, rename = "sourceIPAddress")]
+    pub(crate) source_ip_address: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]

@@ -33,6 +33,18 @@ pub(crate) trait InPlace<'de>: Lenient + Deserialize<'de> {
         *self = Self::deserialize(deserializer)?;
         Ok(())
     }
+
+    /// Itself, known for a text or for something else.
+    fn slot(&mut self) -> Slot<'_, 'de, Self> {
+        Slot::Other(self)
+    }
+}
+
+/// A field of an object. Most are texts, and all texts of an object are read by the same code: a
+/// processor foresees its turns, and has room for it.
+pub(crate) enum Slot<'p, 'de, T> {
+    Text(&'p mut Text<'de>),
+    Other(&'p mut T),
 }
 
 /// Where a value is to be read.
@@ -46,7 +58,12 @@ impl<'de, T: InPlace<'de>> DeserializeSeed<'de> for Place<'_, T> {
     }
 }
 
-impl<'de: 'a, 'a> InPlace<'de> for Text<'a> {}
+impl<'a> InPlace<'a> for Text<'a> {
+    #[inline]
+    fn slot(&mut self) -> Slot<'_, 'a, Self> {
+        Slot::Text(self)
+    }
+}
 impl<'de, T: Lenient + Deserialize<'de>> InPlace<'de> for List<T> {}
 impl InPlace<'_> for Present {}
 
@@ -267,7 +284,7 @@ macro_rules! lenient {
         }
 
         const _: () = {
-            use $crate::lenient::{InPlace, Lenient, Place};
+            use $crate::lenient::{InPlace, Lenient, Place, Slot};
             use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
             #[expect(non_camel_case_types, reason = "a key is named as its field is")]
@@ -302,31 +319,42 @@ macro_rules! lenient {
                 }
             }
 
-            impl<'de: 'a, 'a> Deserialize<'de> for $name<'a> {
-                fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            impl<'a> Deserialize<'a> for $name<'a> {
+                fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
                     let mut value = Self::default();
                     InPlace::read(&mut value, deserializer)?;
                     Ok(value)
                 }
             }
 
-            impl<'de: 'a, 'a> InPlace<'de> for $name<'a> {
-                fn read<D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
+            impl<'a> InPlace<'a> for $name<'a> {
+                fn read<D: Deserializer<'a>>(&mut self, deserializer: D) -> Result<(), D::Error> {
                     struct StructVisitor<'p, 'a>(&'p mut $name<'a>);
-                    impl<'de: 'a, 'a> Visitor<'de> for StructVisitor<'_, 'a> {
+                    impl<'a> Visitor<'a> for StructVisitor<'_, 'a> {
                         type Value = ();
                         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                             f.write_str("any value")
                         }
-                        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+                        fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
                             while let Some(key) = map.next_key::<Key>()? {
-                                match key {
-                                    $(Key::$field => if self.0.$field.is_empty() {
-                                        map.next_value_seed(Place(&mut self.0.$field))?;
-                                    } else {
-                                        map.next_value::<IgnoredAny>()?;
+                                let text = match key {
+                                    $(Key::$field => match self.0.$field.slot() {
+                                        Slot::Text(text) => Some(text),
+                                        Slot::Other(other) if other.is_empty() => {
+                                            map.next_value_seed(Place(other))?;
+                                            continue;
+                                        }
+                                        Slot::Other(_) => None,
                                     },)*
-                                    Key::other__ => { map.next_value::<IgnoredAny>()?; }
+                                    Key::other__ => None,
+                                };
+                                match text {
+                                    Some(text) if text.is_empty() => {
+                                        map.next_value_seed(Place(text))?;
+                                    }
+                                    _ => {
+                                        map.next_value::<IgnoredAny>()?;
+                                    }
                                 }
                             }
                             Ok(())
@@ -338,7 +366,7 @@ macro_rules! lenient {
                             }
                             Ok(())
                         }
-                        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+                        fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
                             while seq.next_element::<IgnoredAny>()?.is_some() {}
                             Ok(())
                         }

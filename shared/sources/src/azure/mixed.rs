@@ -40,7 +40,7 @@ impl<'de: 'a, 'a, T: Lenient + Deserialize<'de>> Deserialize<'de> for Mixed<'a, 
     }
 }
 
-impl<'de: 'a, 'a, T: Lenient + Deserialize<'de>> InPlace<'de> for Mixed<'a, T> {}
+impl<'a, T: Lenient + Deserialize<'a>> InPlace<'a> for Mixed<'a, T> {}
 
 struct MixedVisitor<T>(PhantomData<T>);
 
