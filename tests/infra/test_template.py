@@ -799,6 +799,8 @@ def test_alarms_tell_somebody(template: Template) -> None:
         ("callerwatch", "FeedsRefused"),
         ("callerwatch", "Digests"),
         ("callerwatch", "TargetFailures"),
+        ("callerwatch", "Unannounced"),
+        ("callerwatch", "NeverAnnounced"),
         ("callerwatch", "Denials"),
     }
     # What is said by nobody may be bad news.

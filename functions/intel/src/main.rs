@@ -19,5 +19,8 @@ async fn main() -> anyhow::Result<()> {
     let fetcher = Fetcher::new().context("setting up what fetches feeds")?;
     let handler = &Handler::new(config, egress, clients::load().await, fetcher);
     let answer = async |event: LambdaEvent<Option<Request>>| handler.handle(event).await;
-    run(service_fn(answer)).await.map_err(|error| anyhow!(error)).context("serving invocations")
+    Box::pin(run(service_fn(answer)))
+        .await
+        .map_err(|error| anyhow!(error))
+        .context("serving invocations")
 }

@@ -12,7 +12,7 @@ use rustls::RootCertStore;
 use crate::emulator::{BUCKET, World, at, config, source};
 use crate::ministack::PATIENCE;
 
-const CURRENT: &str = "intel/current-2.cwi";
+const CURRENT: &str = "intel/current-3.cwi";
 
 fn compiled(addresses: &str) -> Vec<u8> {
     let list = Intelligence::builder().list("tor-exits", Category::Tor, addresses.as_bytes());
@@ -118,7 +118,7 @@ async fn feeds_are_kept_in_the_bucket() {
     let [ours, theirs] = &done.reports[..] else { panic!("{done:?}") };
     assert!(matches!(ours.outcome, Outcome::New), "{ours:?}");
     assert!(matches!(theirs.outcome, Outcome::Failed(_)), "{theirs:?}");
-    assert_eq!(done.replaced, ["current-2.cwi"]);
+    assert_eq!(done.replaced, ["current-3.cwi"]);
     let mut warm = world.store();
     let loaded = warm.current(at(0)).await.expect("a policy");
     assert!(loaded.intelligence.is_listed(&source("203.0.113.7")));
@@ -140,8 +140,8 @@ async fn feeds_are_kept_in_the_bucket() {
 
     let nowhere = aws_sdk_s3::Client::new(&config("http://127.0.0.1:1").await);
     let lost = BucketStore::new(nowhere, BUCKET, "a/policy.toml");
-    assert!(lost.read("current-2.cwi").await.is_err());
-    assert!(lost.write("current-2.cwi", "x".into()).await.is_err());
+    assert!(lost.read("current-3.cwi").await.is_err());
+    assert!(lost.write("current-3.cwi", "x".into()).await.is_err());
     assert!(lost.fetch(&Location::File("/etc/passwd".to_owned())).await.is_err());
 }
 
@@ -187,5 +187,5 @@ async fn what_is_too_large_to_be_read_is_written_anew() {
     let Some(world) = World::start().await else { return };
     let store = BucketStore::new(world.s3.clone(), BUCKET, "a/policy.toml");
     world.put(CURRENT, vec![0; (64 << 20) + 1]).await;
-    assert_eq!(store.read("current-2.cwi").await.expect("an answer"), None);
+    assert_eq!(store.read("current-3.cwi").await.expect("an answer"), None);
 }

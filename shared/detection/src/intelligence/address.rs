@@ -4,22 +4,18 @@
 
 use super::buckets::Key;
 
-/// How many entries are a block.
-pub(super) const BLOCK: usize = 8;
+/// A block of entries: two lines of a processor's cache, which it fetches together.
+pub(super) type Block = [u8; BLOCK_BYTES];
+/// How large that is.
+pub(super) const BLOCK_BYTES: usize = 128;
 
-/// An address, its key, which is what is looked up, and how an entry is written: the key, three
-/// bytes of the chain's number, and the length of the widest prefix in it, which tells at once that
-/// none of them holds an address. What of the address is not in the key, the rest, is apart: only
-/// who reads a prefix longer than a key needs it.
+/// An address, and its key, which is what is looked up. What of the address is not in the key, the
+/// rest, is apart: only who reads a prefix longer than a key needs it.
 pub(super) trait Address: Copy + Ord {
     /// IPv6 is looked up by its first 64 bits.
     type Key: Key;
-    /// A key as it is written.
-    type KeyBytes: Copy + 'static;
-    /// An entry as it is written.
-    type Record: Copy + 'static;
-    /// How many bytes that is.
-    const RECORD_BYTES: usize;
+    /// How many entries are a block: their keys, and behind them a byte for each.
+    const BLOCK: usize = BLOCK_BYTES / (size_of::<Self::Key>() + 1);
     /// How many bytes the rest is.
     const REST_BYTES: usize;
     /// The first part of an address, and the rest.
@@ -30,28 +26,12 @@ pub(super) trait Address: Copy + Ord {
     fn bounds(key: Self::Key, length: u8) -> (Self::Key, Self::Key);
     /// How long a prefix around one key may be and hold the other.
     fn longest(a: Self::Key, b: Self::Key) -> u8;
-    /// The fences.
-    fn fences(bytes: &[u8]) -> &[Self::KeyBytes];
-    /// The key of a fence.
-    fn fence(fence: Self::KeyBytes) -> Self::Key;
-    /// The blocks of entries.
-    fn blocks(entries: &[u8]) -> &[[Self::Record; BLOCK]];
-    /// The key of an entry.
-    fn key(record: Self::Record) -> Self::Key;
-    /// What else it says.
-    fn tail(record: Self::Record) -> [u8; 4];
 }
 
 macro_rules! address {
-    (
-        $address:ty, $key:ty, $key_bytes:literal, $rest_bytes:literal, $parted:expr, $joined:expr,
-        [$($byte:ident),+]
-    ) => {
+    ($address:ty, $key:ty, $rest_bytes:literal, $parted:expr, $joined:expr) => {
         impl Address for $address {
             type Key = $key;
-            type KeyBytes = [u8; $key_bytes];
-            type Record = [u8; $key_bytes + 4];
-            const RECORD_BYTES: usize = $key_bytes + 4;
             const REST_BYTES: usize = $rest_bytes;
             #[inline]
             fn parted(self) -> ($key, u64) {
@@ -71,32 +51,12 @@ macro_rules! address {
                 let longest = if a == b { Self::BITS } else { (a ^ b).leading_zeros() };
                 u8::try_from(longest).unwrap_or(0)
             }
-            #[inline]
-            fn fences(bytes: &[u8]) -> &[[u8; $key_bytes]] {
-                bytes.as_chunks().0
-            }
-            #[inline]
-            fn fence(fence: [u8; $key_bytes]) -> $key {
-                <$key>::from_le_bytes(fence)
-            }
-            #[inline]
-            fn blocks(entries: &[u8]) -> &[[Self::Record; BLOCK]] {
-                entries.as_chunks().0.as_chunks().0
-            }
-            #[inline]
-            fn key([$($byte),+, ..]: Self::Record) -> $key {
-                <$key>::from_le_bytes([$($byte),+])
-            }
-            #[inline]
-            fn tail([.., a, b, c, d]: Self::Record) -> [u8; 4] {
-                [a, b, c, d]
-            }
         }
     };
 }
 
-address!(u32, u32, 4, 0, |ip| (ip, 0), |key, _| key, [a, b, c, d]);
-address!(u128, u64, 8, 8, halves, whole, [a, b, c, d, e, f, g, h]);
+address!(u32, u32, 0, |ip| (ip, 0), |key, _| key);
+address!(u128, u64, 8, halves, whole);
 
 /// The upper and the lower half.
 fn halves(ip: u128) -> (u64, u64) {

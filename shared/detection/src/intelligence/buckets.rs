@@ -11,10 +11,16 @@ use super::input::{Input, write_count};
 pub(super) trait Key: Copy + Ord + Default {
     /// The last of all.
     const MAX: Self;
+    /// A key as it is written.
+    type Bytes: Copy + 'static;
     /// Writes it.
     fn write(self, out: &mut Vec<u8>);
     /// Reads what [`Key::write`] wrote.
-    fn read(input: &mut Input<'_>) -> Option<Self>;
+    fn read(bytes: Self::Bytes) -> Self;
+    /// Reads the next of an input.
+    fn take(input: &mut Input<'_>) -> Option<Self>;
+    /// As many as there are.
+    fn many(bytes: &[u8]) -> &[Self::Bytes];
     /// How far behind another it lies.
     fn behind(self, first: Self) -> Option<u64>;
 }
@@ -23,11 +29,20 @@ macro_rules! key {
     ($key:ty) => {
         impl Key for $key {
             const MAX: Self = <$key>::MAX;
+            type Bytes = [u8; size_of::<$key>()];
             fn write(self, out: &mut Vec<u8>) {
                 out.extend_from_slice(&self.to_le_bytes());
             }
-            fn read(input: &mut Input<'_>) -> Option<Self> {
+            #[inline]
+            fn read(bytes: Self::Bytes) -> Self {
+                Self::from_le_bytes(bytes)
+            }
+            fn take(input: &mut Input<'_>) -> Option<Self> {
                 input.take().map(Self::from_le_bytes)
+            }
+            #[inline]
+            fn many(bytes: &[u8]) -> &[Self::Bytes] {
+                bytes.as_chunks().0
             }
             #[inline]
             fn behind(self, first: Self) -> Option<u64> {
@@ -80,7 +95,7 @@ impl<K: Key> Buckets<K> {
 
     /// Finds the buckets that lie next in a file.
     pub(super) fn find(input: &mut Input<'_>) -> Option<Self> {
-        let first = K::read(input)?;
+        let first = K::take(input)?;
         let lead = u32::from_le_bytes(input.take()?);
         let factor = u64::from_le_bytes(input.take()?);
         let count = input.count()?;

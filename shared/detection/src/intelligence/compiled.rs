@@ -9,13 +9,14 @@
 use thiserror::Error;
 
 use super::ListInfo;
+use super::aligned::Aligned;
 use super::input::{Input, write_count};
 use super::table::{ENTRIES_MAX, Entry, Table};
 
 /// As PNG's: a transfer that mends line ends, or strips the eighth bit, is noticed.
 const MAGIC: [u8; 8] = *b"\x89CWI\r\n\x1a\n";
 /// The version of the format. One that is not known is refused.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Where the checksummed part begins, with the file's own length.
 const CHECKED_FROM: usize = 16;
 
@@ -52,7 +53,7 @@ pub enum CompiledError {
 /// All lists, compiled.
 #[derive(Default)]
 pub(super) struct Compiled {
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Aligned,
     pub(super) v4: Table<u32>,
     pub(super) v6: Table<u128>,
     pub(super) lists: Vec<ListInfo>,
@@ -78,7 +79,7 @@ impl Compiled {
             place.copy_from_slice(&checksum.to_le_bytes());
         }
         let (v4, v6, _) = parts(&bytes).unwrap_or_default();
-        Self { bytes, v4, v6, lists }
+        Self { bytes: bytes.into(), v4, v6, lists }
     }
 
     /// Takes the bytes of a file.
@@ -104,7 +105,7 @@ impl Compiled {
         let (v4, v6, lists) = parts(&bytes).ok_or(CompiledError::Malformed)?;
         let told = bytes.get(lists).ok_or(CompiledError::Malformed)?;
         let lists = serde_json::from_slice(told).map_err(|_| CompiledError::Malformed)?;
-        Ok(Self { bytes, v4, v6, lists })
+        Ok(Self { bytes: bytes.into(), v4, v6, lists })
     }
 }
 
@@ -149,8 +150,8 @@ mod tests {
             assert!(why(bytes).starts_with("it is no compiled intelligence"), "{bytes:?}");
         }
         let mut newer = good.clone();
-        newer[8] = 3;
-        assert!(why(&newer).starts_with("its format is version 3, and version 2 is read"));
+        newer[8] = 4;
+        assert!(why(&newer).starts_with("its format is version 4, and version 3 is read"));
         let cut = good.len() - 1;
         assert_eq!(
             why(&good[..cut]),

@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+/// What is much read begins at a multiple of it: the line of a processor's cache, twice.
+pub(super) const ALIGNMENT: usize = 128;
+
 /// Bytes yet to be read.
 pub(super) struct Input<'a> {
     bytes: &'a [u8],
@@ -26,10 +29,21 @@ impl<'a> Input<'a> {
         Some(std::mem::replace(&mut self.at, end)..end)
     }
 
+    /// The same of bytes that [`align`] had placed.
+    pub(super) fn skip_aligned(&mut self, count: usize) -> Option<Range<usize>> {
+        self.skip(self.at.next_multiple_of(ALIGNMENT) - self.at)?;
+        self.skip(count)
+    }
+
     /// A count of what follows.
     pub(super) fn count(&mut self) -> Option<usize> {
         usize::try_from(u32::from_le_bytes(self.take()?)).ok()
     }
+}
+
+/// Fills up to where [`Input::skip_aligned`] goes on.
+pub(super) fn align(out: &mut Vec<u8>) {
+    out.resize(out.len().next_multiple_of(ALIGNMENT), 0);
 }
 
 /// Writes what [`Input::count`] reads.

@@ -7,6 +7,7 @@
 //! must not know what a hit is worth.
 
 mod address;
+mod aligned;
 mod block;
 mod buckets;
 mod builder;

@@ -3,19 +3,21 @@
 //!
 //! An entry is one prefix of one list. Entries are sorted by their first address, wider ones first.
 //! Prefixes nest or are disjoint, so whatever holds an address is the last entry that begins at or
-//! before it, or around that one; the entry names the [`Chain`] of these. Eight entries are a block,
-//! and the first key of each is its fence. [`Buckets`] say at which fence the search begins, and so
-//! few fences lie in a bucket that a search seldom takes a turn which depends on what it reads: a
-//! processor asks for the next address while it waits for this one's block. Promises that no bytes
-//! make it panic or run for ever, and must not know what a list is.
+//! before it, or around that one; the entry names the [`Chain`] of these, apart, for whom it holds.
+//! A [`Block`] has the keys of some entries and for each the length of the widest prefix in its
+//! chain, which tells that none of them holds an address. The first key of each block is its fence.
+//! [`Buckets`] say at which fence the search begins, and so few fences lie in a bucket that a search
+//! seldom takes a turn which depends on what it reads: a processor asks for the next address while
+//! it waits for this one's block. Promises that no bytes make it panic or run for ever, and must not
+//! know what a list is.
 
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use super::address::{Address, BLOCK};
+use super::address::{Address, BLOCK_BYTES, Block};
 use super::buckets::{Buckets, Key};
 use super::chain::{Chain, Link, LinkRecord, Links, NO_LINK};
-use super::input::{Input, write_count};
+use super::input::{Input, align, write_count};
 
 /// One prefix of one list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +44,8 @@ pub(super) struct Table<A: Address> {
     links: Range<usize>,
     buckets: Buckets<A::Key>,
     fences: Range<usize>,
-    entries: Range<usize>,
+    blocks: Range<usize>,
+    chains: Range<usize>,
     rests: Range<usize>,
 }
 
@@ -59,21 +62,25 @@ impl<A: Address> Table<A> {
         write_count(entries.len(), out);
         write_count(links.records().len(), out);
         out.extend_from_slice(links.records().as_flattened());
-        let keys = || entries.iter().map(|it| it.start.parted().0);
-        let mut fences: Vec<A::Key> = keys().step_by(BLOCK).collect();
+        let keys: Vec<A::Key> = entries.iter().map(|it| it.start.parted().0).collect();
+        let mut fences: Vec<A::Key> = keys.iter().step_by(A::BLOCK).copied().collect();
         Buckets::write(&fences, out);
         fences.resize(fences.len() + FEW, A::Key::MAX);
-        for key in fences {
-            key.write(out);
+        for fence in fences {
+            fence.write(out);
         }
-        for (key, (chain, widest)) in keys().zip(chains) {
-            key.write(out);
+        align(out);
+        for (keys, chains) in keys.chunks(A::BLOCK).zip(chains.chunks(A::BLOCK)) {
+            let end = out.len() + BLOCK_BYTES;
+            let unused = std::iter::repeat_n(A::Key::MAX, A::BLOCK - keys.len());
+            for key in keys.iter().copied().chain(unused) {
+                key.write(out);
+            }
+            out.extend(chains.iter().map(|(_, widest)| widest));
+            out.resize(end, 0);
+        }
+        for (chain, _) in chains {
             out.extend_from_slice(chain.to_le_bytes().first_chunk::<3>().unwrap_or(&[0; 3]));
-            out.push(widest);
-        }
-        for _ in entries.len()..entries.len().next_multiple_of(BLOCK) {
-            A::Key::MAX.write(out);
-            out.extend_from_slice(&[0; 4]);
         }
         for entry in &entries {
             let rest = entry.start.parted().1.to_le_bytes();
@@ -86,38 +93,38 @@ impl<A: Address> Table<A> {
         let (len, links) = (input.count()?, input.count()?);
         let links = input.skip(links.checked_mul(size_of::<LinkRecord>())?)?;
         let buckets = Buckets::find(input)?;
-        let fences = len.div_ceil(BLOCK) + FEW;
-        let fences = input.skip(fences.checked_mul(size_of::<A::KeyBytes>())?)?;
-        let entries = len.checked_next_multiple_of(BLOCK)?.checked_mul(A::RECORD_BYTES)?;
-        let entries = input.skip(entries)?;
+        let count = len.div_ceil(A::BLOCK);
+        let fences = input.skip((count + FEW).checked_mul(size_of::<A::Key>())?)?;
+        let blocks = input.skip_aligned(count.checked_mul(BLOCK_BYTES)?)?;
+        let chains = input.skip(len.checked_mul(3)?)?;
         let rests = input.skip(len.checked_mul(A::REST_BYTES)?)?;
-        Some(Self { len, links, buckets, fences, entries, rests })
+        Some(Self { len, links, buckets, fences, blocks, chains, rests })
     }
 
     /// What holds a key, the longest first.
     #[inline]
     pub(super) fn around<'a>(&self, bytes: &'a [u8], key: A::Key) -> Chain<'a> {
-        let Some((place, record)) = self.last_until(bytes, key) else { return Chain::default() };
-        let longest = A::longest(A::key(record), key);
-        let [a, b, c, widest] = A::tail(record);
-        let number = if widest <= longest { u32::from_le_bytes([a, b, c, 0]) } else { NO_LINK };
-        Chain::new(self.links(bytes), number, longest, place)
+        let found = self.last_until(bytes, key).filter(Last::may_hold);
+        let chain = |it: Last| Some((self.number(bytes, it.place)?, it));
+        found.and_then(chain).map_or_else(
+            Chain::default,
+            |(number, Last { longest, place, .. })| {
+                Chain::new(self.links(bytes), number, longest, place)
+            },
+        )
     }
 
     /// Whether anything holds a key.
     #[inline]
     pub(super) fn holds(&self, bytes: &[u8], key: A::Key) -> bool {
-        self.last_until(bytes, key).is_some_and(|(_, record)| {
-            let [.., widest] = A::tail(record);
-            widest <= A::longest(A::key(record), key)
-        })
+        self.last_until(bytes, key).is_some_and(|it| it.may_hold())
     }
 
     /// Where a prefix begins that holds a key. `place` is as [`Chain`] gives it: only of a prefix
     /// longer than keys it matters.
     #[inline]
     pub(super) fn start(&self, bytes: &[u8], key: A::Key, length: u8, place: usize) -> A {
-        if usize::from(length) <= 8 * size_of::<A::KeyBytes>() {
+        if usize::from(length) <= 8 * size_of::<A::Key>() {
             return A::joined(A::bounds(key, length).0, 0);
         }
         let (rests, _) = bytes.get(self.rests.clone()).unwrap_or_default().as_chunks::<8>();
@@ -126,14 +133,13 @@ impl<A: Address> Table<A> {
 
     /// All entries, in their order.
     pub(super) fn entries<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = Entry<A>> + 'a {
-        let blocks = A::blocks(bytes.get(self.entries.clone()).unwrap_or_default());
-        let records = blocks.as_flattened().iter().take(self.len);
-        records.enumerate().filter_map(|(place, record)| {
-            let [a, b, c, _] = A::tail(*record);
-            let number = u32::from_le_bytes([a, b, c, 0]);
+        let blocks = self.blocks(bytes);
+        let keys = blocks.iter().flat_map(|block| A::Key::many(block).iter().take(A::BLOCK));
+        keys.take(self.len).enumerate().filter_map(|(place, key)| {
+            let number = self.number(bytes, place)?;
             let (link, _) = Chain::new(self.links(bytes), number, u8::MAX, place).next()?;
             let Link { length, list, level } = link;
-            let start = self.start(bytes, A::key(*record), length, place);
+            let start = self.start(bytes, A::Key::read(*key), length, place);
             Some(Entry { start, length, list, level })
         })
     }
@@ -147,25 +153,55 @@ impl<A: Address> Table<A> {
         bytes.get(self.links.clone()).unwrap_or_default().as_chunks().0
     }
 
+    fn blocks<'a>(&self, bytes: &'a [u8]) -> &'a [Block] {
+        bytes.get(self.blocks.clone()).unwrap_or_default().as_chunks().0
+    }
+
+    /// The number of an entry's chain.
+    #[inline]
+    fn number(&self, bytes: &[u8], place: usize) -> Option<u32> {
+        let [a, b, c] = *bytes.get(self.chains.clone())?.as_chunks::<3>().0.get(place)?;
+        Some(u32::from_le_bytes([a, b, c, 0]))
+    }
+
     /// The last entry that begins at or before a key. What fills up the fences and the last block is
     /// at or before the last key alone, which then has the last entry.
     #[inline]
-    fn last_until(&self, bytes: &[u8], key: A::Key) -> Option<(usize, A::Record)> {
+    fn last_until(&self, bytes: &[u8], key: A::Key) -> Option<Last> {
+        let is_until = |it: &<A::Key as Key>::Bytes| A::Key::read(*it) <= key;
         let (from, to) = self.buckets.around(bytes, key)?;
-        let fences = A::fences(bytes.get(self.fences.clone())?).get(from..)?;
-        let is_before = |fence: &A::KeyBytes| A::fence(*fence) <= key;
+        let fences = A::Key::many(bytes.get(self.fences.clone())?).get(from..)?;
         let few = fences.first_chunk::<FEW>()?;
-        let mut before = few.iter().map(|fence| usize::from(is_before(fence))).sum();
+        let mut before = few.iter().map(|fence| usize::from(is_until(fence))).sum();
         if before == FEW {
-            before = fences.get(..to.checked_sub(from)?)?.partition_point(is_before);
+            before = fences.get(..to.checked_sub(from)?)?.partition_point(is_until);
         }
-        let blocks = A::blocks(bytes.get(self.entries.clone())?);
-        let block = (from + before).checked_sub(1)?;
-        let records = blocks.get(block)?;
-        let is_before = |record: &A::Record| usize::from(A::key(*record) <= key);
-        let place = block * BLOCK + records.iter().map(is_before).sum::<usize>();
-        let place = place.min(self.len).checked_sub(1)?;
-        Some((place, *blocks.as_flattened().get(place)?))
+        let number = (from + before).checked_sub(1)?;
+        let block = self.blocks(bytes).get(number)?;
+        let keys = A::Key::many(block).get(..A::BLOCK)?;
+        let until = keys.iter().map(|it| usize::from(is_until(it))).sum::<usize>();
+        let first = number * A::BLOCK;
+        let at = until.min(self.len.checked_sub(first)?).checked_sub(1)?;
+        let widest = *block.get(A::BLOCK * size_of::<A::Key>() + at)?;
+        let longest = A::longest(A::Key::read(*keys.get(at)?), key);
+        Some(Last { place: first + at, widest, longest })
+    }
+}
+
+/// The last entry that begins at or before a key.
+struct Last {
+    place: usize,
+    /// How long the widest prefix in its chain is.
+    widest: u8,
+    /// How long a prefix that begins there may be and hold the key.
+    longest: u8,
+}
+
+impl Last {
+    /// Whether any of the chain holds the key.
+    #[inline]
+    fn may_hold(&self) -> bool {
+        self.widest <= self.longest
     }
 }
 

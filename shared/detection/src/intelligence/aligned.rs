@@ -1,0 +1,54 @@
+//! Bytes that lie in memory as they are meant to lie in the lines of a processor's cache.
+//!
+//! Promises the bytes it was given, wherever there is no such place too: what is not aligned is read
+//! more slowly, and no less rightly.
+
+use std::ops::Deref;
+
+use super::input::ALIGNMENT;
+
+/// Bytes of which the first is at a multiple of [`ALIGNMENT`].
+#[derive(Default)]
+pub(super) struct Aligned {
+    room: Vec<u8>,
+    from: usize,
+}
+
+impl From<Vec<u8>> for Aligned {
+    /// Moves them, where they are elsewhere.
+    fn from(bytes: Vec<u8>) -> Self {
+        if bytes.as_ptr().align_offset(ALIGNMENT) == 0 {
+            return Self { room: bytes, from: 0 };
+        }
+        let mut room = Vec::<u8>::with_capacity(bytes.len() + ALIGNMENT);
+        let from = room.as_ptr().align_offset(ALIGNMENT);
+        let from = if from < ALIGNMENT { from } else { 0 };
+        room.resize(from, 0);
+        room.extend_from_slice(&bytes);
+        Self { room, from }
+    }
+}
+
+impl Deref for Aligned {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        self.room.get(self.from..).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_bytes_at_a_multiple() {
+        for length in [0, 1, 100, 5000] {
+            let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(length).collect();
+            let aligned = Aligned::from(bytes.clone());
+            assert_eq!(*aligned, *bytes);
+            assert!(bytes.is_empty() || aligned.as_ptr().align_offset(ALIGNMENT) == 0);
+        }
+    }
+}
