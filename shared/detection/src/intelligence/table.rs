@@ -105,13 +105,11 @@ impl<A: Address> Table<A> {
     #[inline]
     pub(super) fn around<'a>(&self, bytes: &'a [u8], key: A::Key) -> Chain<'a> {
         let found = self.last_until(bytes, key).filter(Last::may_hold);
-        let chain = |it: Last| Some((self.number(bytes, it.place)?, it));
-        found.and_then(chain).map_or_else(
-            Chain::default,
-            |(number, Last { longest, place, .. })| {
-                Chain::new(self.links(bytes), number, longest, place)
-            },
-        )
+        let number = found.as_ref().and_then(|it| self.number(bytes, it.place));
+        let (Some(Last { longest, place, .. }), Some(number)) = (found, number) else {
+            return Chain::default();
+        };
+        Chain::new(self.links(bytes), number, longest, place)
     }
 
     /// Whether anything holds a key.
