@@ -42,8 +42,8 @@ fn main() -> Result<(), Failure> {
     }
 }
 
-/// Times both programs in turns. What a machine does beside them lasts longer than one run, so what is
-/// compared is what ran next to each other: the median of the ratios of the rounds.
+/// Times both programs in turns. What a machine does beside them lasts longer than one run, so what
+/// is compared is what ran next to each other: the median of the ratios of the rounds.
 fn compare(dir: &Path) -> Result<(), Failure> {
     let scan = std::env::var("CALLERWATCH").map_err(|_| "CALLERWATCH names the binary to time")?;
     let bare = std::env::current_exe()?;

@@ -40,8 +40,8 @@ pub(crate) trait InPlace<'de>: Lenient + Deserialize<'de> {
     }
 }
 
-/// A field of an object. Most are texts, and all texts of an object are read by the same code, since a
-/// parser for each would be several times as much.
+/// A field of an object. Most are texts, and all texts of an object are read by the same code, since
+/// a parser for each would be several times as much.
 pub(crate) enum Slot<'p, 'de, T> {
     Text(&'p mut Text<'de>),
     Other(&'p mut T),
