@@ -30,7 +30,7 @@ impl Emulator {
         Some(Self { process, runtime })
     }
 
-    /// Clients of it, made as the functions make theirs.
+    /// Clients of it, made as the functions make theirs, but with more patience.
     pub fn config(&self) -> SdkConfig {
         let credentials = Credentials::new("000000000000", "emulator", None, None, "emulator");
         let loader = clients::loader(aws_config::defaults(BehaviorVersion::latest()));

@@ -4,8 +4,8 @@
 //! random and overlapping, and asks for addresses of which half are on the list, on one core: once
 //! scattered over the whole space, once crowded into few networks as those of real feeds are. Before
 //! anything is measured, some hundred answers are compared with those of a scan. What memory takes
-//! for a byte anywhere in as many is measured too: no lookup can be faster than that. The table it
-//! prints in the end is in `docs/DECISIONS.md`.
+//! for a byte anywhere in as many is measured too, since that is what a lookup mostly waits for. The
+//! table it prints in the end is in `docs/DECISIONS.md`.
 
 #![expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
 

@@ -6,6 +6,8 @@
 use std::fs;
 use std::net::TcpListener;
 
+use callerwatch_detection::feeds::LISTS;
+
 use crate::command::{command, finish, run};
 use crate::folder::Folder;
 use crate::intel::databases;
@@ -51,7 +53,7 @@ fn fetched(name: &str) -> Folder {
 fn what_was_fetched_and_is_damaged_stops_no_scan() {
     let folder = fetched("damaged").with("log.json", document(&denied_burst("203.0.113.7")));
     let data = folder.join("data/callerwatch");
-    for name in ["current-3.cwi", "countries.mmdb", "networks.mmdb"] {
+    for name in [LISTS, "countries.mmdb", "networks.mmdb"] {
         let path = data.join(name);
         let sound = fs::read(&path).expect("bytes");
         fs::write(&path, "damaged").expect("written");
@@ -116,10 +118,10 @@ fn without_anything_fetched_it_is_said_how() {
 #[test]
 fn lists_that_are_missing_are_not_passed_over() {
     let folder = fetched("fetched-other");
-    fs::remove_file(folder.join("data/callerwatch/current-3.cwi")).expect("it is there");
+    fs::remove_file(folder.join("data/callerwatch").join(LISTS)).expect("it is there");
     let done = run(&folder, "intel lookup 203.0.113.8");
     assert_eq!(done.status, Some(2));
-    assert!(done.stderr.contains("current-3.cwi"), "{}", done.stderr);
+    assert!(done.stderr.contains(LISTS), "{}", done.stderr);
     let done = run(&folder, "intel fetch --policy policy.toml");
     assert_eq!(done.status, Some(0), "{}", done.stderr);
     assert_eq!(run(&folder, "intel lookup 203.0.113.8").status, Some(0));
@@ -128,7 +130,7 @@ fn lists_that_are_missing_are_not_passed_over() {
 #[test]
 fn a_copy_that_cannot_be_believed_changes_nothing() {
     let folder = fetched("fetched-bad");
-    let current = || fs::read(folder.join("data/callerwatch/current-3.cwi")).expect("it is there");
+    let current = || fs::read(folder.join("data/callerwatch").join(LISTS)).expect("it is there");
     let before = current();
     for (content, told) in [
         (

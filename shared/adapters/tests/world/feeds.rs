@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use callerwatch_adapters::feeds::BucketStore;
-use callerwatch_detection::feeds::Location;
+use callerwatch_detection::feeds::{LISTS, Location};
 use callerwatch_detection::intelligence::{Category, Intelligence};
 use callerwatch_detection::policy::Policy;
 use callerwatch_feeds::{Fetcher, Limits, Outcome, Reach, Store, refresh};
@@ -12,7 +12,10 @@ use rustls::RootCertStore;
 use crate::emulator::{BUCKET, World, at, config, source};
 use crate::ministack::PATIENCE;
 
-const CURRENT: &str = "intel/current-3.cwi";
+/// The key of what feeds were compiled to.
+fn current() -> String {
+    format!("intel/{LISTS}")
+}
 
 fn compiled(addresses: &str) -> Vec<u8> {
     let list = Intelligence::builder().list("tor-exits", Category::Tor, addresses.as_bytes());
@@ -22,11 +25,11 @@ fn compiled(addresses: &str) -> Vec<u8> {
 #[tokio::test]
 async fn another_file_is_in_use_within_a_minute() {
     let Some(world) = World::start().await else { return };
-    world.put(CURRENT, compiled("203.0.113.7\n")).await;
+    world.put(&current(), compiled("203.0.113.7\n")).await;
     let mut store = world.store();
     let loaded = store.current(at(0)).await.expect("a policy");
     assert!(loaded.intelligence.is_listed(&source("203.0.113.7")));
-    world.put(CURRENT, compiled("203.0.113.8\n")).await;
+    world.put(&current(), compiled("203.0.113.8\n")).await;
     // A function that is busy judges on, and has it once it is there.
     #[expect(clippy::disallowed_methods, reason = "what is measured here is waiting")]
     let start = Instant::now();
@@ -39,7 +42,7 @@ async fn another_file_is_in_use_within_a_minute() {
         tokio::task::yield_now().await;
     }
     // One that was asleep does not judge by what is old.
-    world.put(CURRENT, compiled("203.0.113.9\n")).await;
+    world.put(&current(), compiled("203.0.113.9\n")).await;
     let loaded = store.current(at(90)).await.expect("a policy");
     assert!(loaded.intelligence.is_listed(&source("203.0.113.9")));
     assert!(!loaded.intelligence.is_listed(&source("203.0.113.8")));
@@ -50,7 +53,7 @@ async fn another_file_is_in_use_within_a_minute() {
 #[tokio::test]
 async fn lists_of_the_policy_and_of_feeds_are_in_use_together() {
     let Some(world) = World::start().await else { return };
-    world.put(CURRENT, compiled("203.0.113.7\n")).await;
+    world.put(&current(), compiled("203.0.113.7\n")).await;
     world.put("a/bad.txt", "203.0.113.7\n203.0.113.8\n").await;
     world.put("a/policy.toml", "[[lists]]\npath = \"bad.txt\"\ncategory = \"custom\"\n").await;
     let mut store = world.store();
@@ -64,11 +67,11 @@ async fn lists_of_the_policy_and_of_feeds_are_in_use_together() {
 #[tokio::test]
 async fn a_damaged_file_takes_nothing_away() {
     let Some(world) = World::start().await else { return };
-    world.put(CURRENT, compiled("203.0.113.7\n")).await;
+    world.put(&current(), compiled("203.0.113.7\n")).await;
     world.put("a/policy.toml", "critical_assets = [\"prod-*\"]\n").await;
     let mut warm = world.store();
     warm.current(at(0)).await.expect("a policy");
-    world.put(CURRENT, "<html>").await;
+    world.put(&current(), "<html>").await;
     world.put("intel/countries.mmdb", "<html>").await;
     let loaded = warm.current(at(60)).await.expect("a policy");
     assert!(loaded.intelligence.is_listed(&source("203.0.113.7")));
@@ -93,7 +96,7 @@ async fn a_damaged_file_takes_nothing_away() {
     assert!(loaded.policy.critical_asset("prod-1").is_some());
     assert!(loaded.intelligence.lists().is_empty());
     assert!(cold.is_damaged() && !cold.is_refused());
-    world.put(CURRENT, compiled("203.0.113.8\n")).await;
+    world.put(&current(), compiled("203.0.113.8\n")).await;
     world.delete("intel/countries.mmdb").await;
     for store in [&mut warm, &mut cold] {
         let loaded = store.current(at(240)).await.expect("a policy");
@@ -118,7 +121,7 @@ async fn feeds_are_kept_in_the_bucket() {
     let [ours, theirs] = &done.reports[..] else { panic!("{done:?}") };
     assert!(matches!(ours.outcome, Outcome::New), "{ours:?}");
     assert!(matches!(theirs.outcome, Outcome::Failed(_)), "{theirs:?}");
-    assert_eq!(done.replaced, ["current-3.cwi"]);
+    assert_eq!(done.replaced, [LISTS]);
     let mut warm = world.store();
     let loaded = warm.current(at(0)).await.expect("a policy");
     assert!(loaded.intelligence.is_listed(&source("203.0.113.7")));
@@ -129,7 +132,7 @@ async fn feeds_are_kept_in_the_bucket() {
     let expected = [
         "a/lists/bad.txt",
         "elsewhere",
-        CURRENT,
+        &current(),
         "intel/feeds.json",
         "intel/feeds/ours",
         "intel/feeds/theirs",
@@ -140,8 +143,8 @@ async fn feeds_are_kept_in_the_bucket() {
 
     let nowhere = aws_sdk_s3::Client::new(&config("http://127.0.0.1:1").await);
     let lost = BucketStore::new(nowhere, BUCKET, "a/policy.toml");
-    assert!(lost.read("current-3.cwi").await.is_err());
-    assert!(lost.write("current-3.cwi", "x".into()).await.is_err());
+    assert!(lost.read(LISTS).await.is_err());
+    assert!(lost.write(LISTS, "x".into()).await.is_err());
     assert!(lost.fetch(&Location::File("/etc/passwd".to_owned())).await.is_err());
 }
 
@@ -158,12 +161,12 @@ async fn who_starts_without_a_file_has_the_last_good_copies() {
     let fetcher = Fetcher::with(RootCertStore::empty(), Limits::default(), Reach::Internet);
     let (known, fetcher) = (Intelligence::default(), fetcher.expect("TLS"));
     refresh(&policy, &known, &store, &fetcher, at(0), false).await.expect("done");
-    world.delete(CURRENT).await;
+    world.delete(&current()).await;
     let mut cold = world.store();
     let loaded = cold.current(at(0)).await.expect("a policy");
     assert!(loaded.intelligence.is_listed(&source("203.0.113.7")));
     assert!(!cold.is_damaged());
-    world.put(CURRENT, "<html>").await;
+    world.put(&current(), "<html>").await;
     for mut store in [cold, world.store()] {
         let loaded = store.current(at(60)).await.expect("a policy");
         assert!(loaded.intelligence.is_listed(&source("203.0.113.7")));
@@ -174,7 +177,7 @@ async fn who_starts_without_a_file_has_the_last_good_copies() {
 #[tokio::test]
 async fn a_first_policy_with_faults_costs_no_feed() {
     let Some(world) = World::start().await else { return };
-    world.put(CURRENT, compiled("203.0.113.7\n")).await;
+    world.put(&current(), compiled("203.0.113.7\n")).await;
     world.put("a/policy.toml", "nonsense = 1\n").await;
     let mut store = world.store();
     let loaded = store.current(at(0)).await.expect("the defaults");
@@ -186,6 +189,6 @@ async fn a_first_policy_with_faults_costs_no_feed() {
 async fn what_is_too_large_to_be_read_is_written_anew() {
     let Some(world) = World::start().await else { return };
     let store = BucketStore::new(world.s3.clone(), BUCKET, "a/policy.toml");
-    world.put(CURRENT, vec![0; (64 << 20) + 1]).await;
-    assert_eq!(store.read("current-3.cwi").await.expect("an answer"), None);
+    world.put(&current(), vec![0; (64 << 20) + 1]).await;
+    assert_eq!(store.read(LISTS).await.expect("an answer"), None);
 }

@@ -19,7 +19,7 @@ pub(super) trait Key: Copy + Ord + Default {
     fn read(bytes: Self::Bytes) -> Self;
     /// Reads the next of an input.
     fn take(input: &mut Input<'_>) -> Option<Self>;
-    /// As many as there are.
+    /// All that lie in some bytes, as they are written.
     fn many(bytes: &[u8]) -> &[Self::Bytes];
     /// How far behind another it lies.
     fn behind(self, first: Self) -> Option<u64>;

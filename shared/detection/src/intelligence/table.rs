@@ -34,6 +34,8 @@ pub(super) struct Entry<A> {
 
 /// The most entries of one table: an entry names its chain in 24 bits.
 pub(super) const ENTRIES_MAX: usize = (1 << 24) - 2;
+/// How an entry names its chain.
+const CHAIN_BYTES: usize = 3;
 /// So many fences are all looked at; only where more lie in a bucket are they halved.
 const FEW: usize = 4;
 
@@ -80,7 +82,7 @@ impl<A: Address> Table<A> {
             out.resize(end, 0);
         }
         for (chain, _) in chains {
-            out.extend_from_slice(chain.to_le_bytes().first_chunk::<3>().unwrap_or(&[0; 3]));
+            out.extend(chain.to_le_bytes().iter().take(CHAIN_BYTES));
         }
         for entry in &entries {
             let rest = entry.start.parted().1.to_le_bytes();
@@ -96,7 +98,7 @@ impl<A: Address> Table<A> {
         let count = len.div_ceil(A::BLOCK);
         let fences = input.skip((count + FEW).checked_mul(size_of::<A::Key>())?)?;
         let blocks = input.skip_aligned(count.checked_mul(BLOCK_BYTES)?)?;
-        let chains = input.skip(len.checked_mul(3)?)?;
+        let chains = input.skip(len.checked_mul(CHAIN_BYTES)?)?;
         let rests = input.skip(len.checked_mul(A::REST_BYTES)?)?;
         Some(Self { len, links, buckets, fences, blocks, chains, rests })
     }
@@ -158,7 +160,8 @@ impl<A: Address> Table<A> {
     /// The number of an entry's chain.
     #[inline]
     fn number(&self, bytes: &[u8], place: usize) -> Option<u32> {
-        let [a, b, c] = *bytes.get(self.chains.clone())?.as_chunks::<3>().0.get(place)?;
+        let chains = bytes.get(self.chains.clone())?.as_chunks::<CHAIN_BYTES>().0;
+        let [a, b, c] = *chains.get(place)?;
         Some(u32::from_le_bytes([a, b, c, 0]))
     }
 
