@@ -18,7 +18,7 @@ INNOCENT = "203.0.113.63"
 
 def lookup(address: str, folder: pathlib.Path, file: bytes) -> str:
     """What a file of lists says of an address."""
-    lists = folder / "current-3.cwi"
+    lists = folder / "current-4.cwi"
     lists.write_bytes(file)
     command = [str(CALLERWATCH), "intel", "lookup", address, "--no-fetched", "--intel", str(lists)]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout

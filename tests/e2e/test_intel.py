@@ -46,7 +46,7 @@ def refresh(deployment: Deployment) -> dict[str, Any]:
 def compiled(deployment: Deployment) -> bytes:
     """What the feeds were compiled to; nothing where there is none yet."""
     try:
-        told = deployment.s3.get_object(Bucket=deployment.state_bucket, Key="intel/current-3.cwi")
+        told = deployment.s3.get_object(Bucket=deployment.state_bucket, Key="intel/current-4.cwi")
     except deployment.s3.exceptions.NoSuchKey:
         return b""
     return told["Body"].read()

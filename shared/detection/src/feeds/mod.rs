@@ -15,7 +15,7 @@ use crate::intelligence::Category;
 
 /// The compiled lists, among the files that are made of feeds. Named after the version of their
 /// format, so that functions of two versions have each what they can read.
-pub const LISTS: &str = "current-3.cwi";
+pub const LISTS: &str = "current-4.cwi";
 /// The list of the user's own addresses, as accounts of AWS tell them: what no feed may be called.
 pub const EGRESS: &str = "egress";
 /// The database of countries in use; empty where there is none.

@@ -4,10 +4,10 @@
 
 use super::buckets::Key;
 
-/// A block of entries: two lines of a processor's cache, which it fetches together.
+/// A block of entries: one line of a processor's cache.
 pub(super) type Block = [u8; BLOCK_BYTES];
 /// How large that is.
-pub(super) const BLOCK_BYTES: usize = 128;
+pub(super) const BLOCK_BYTES: usize = 64;
 
 /// An address, and its key, which is what is looked up. What of the address is not in the key, the
 /// rest, is apart: only who reads a prefix longer than a key needs it.

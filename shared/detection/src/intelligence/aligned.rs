@@ -3,8 +3,6 @@
 //! Promises the bytes it was given, wherever there is no such place too: what is not aligned is read
 //! more slowly, and no less rightly.
 
-use std::ops::Deref;
-
 use super::input::ALIGNMENT;
 
 /// Bytes of which the first is at a multiple of [`ALIGNMENT`].
@@ -27,12 +25,21 @@ impl From<Vec<u8>> for Aligned {
     }
 }
 
-impl Deref for Aligned {
-    type Target = [u8];
-
-    #[inline]
-    fn deref(&self) -> &[u8] {
+impl Aligned {
+    /// The bytes.
+    pub(super) fn file(&self) -> &[u8] {
         self.room.get(self.from..).unwrap_or_default()
+    }
+
+    /// What they lie in.
+    #[inline]
+    pub(super) fn room(&self) -> &[u8] {
+        &self.room
+    }
+
+    /// Where in it they begin.
+    pub(super) fn start(&self) -> usize {
+        self.from
     }
 }
 
@@ -45,8 +52,8 @@ mod tests {
         for length in [0, 1, 100, 5000] {
             let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(length).collect();
             let aligned = Aligned::from(bytes.clone());
-            assert_eq!(*aligned, *bytes);
-            assert_eq!(aligned.as_ptr().align_offset(ALIGNMENT), 0);
+            assert_eq!(aligned.file(), bytes);
+            assert_eq!(aligned.file().as_ptr().align_offset(ALIGNMENT), 0);
         }
     }
 }

@@ -3,8 +3,6 @@
 //! Buckets part the space from the first key to the last, and no other. Promises that no bytes make
 //! it panic, and must not know what the keys are of.
 
-use std::ops::Range;
-
 use super::input::{Input, write_count};
 
 /// What is looked up.
@@ -23,6 +21,10 @@ pub(super) trait Key: Copy + Ord + Default {
     fn many(bytes: &[u8]) -> &[Self::Bytes];
     /// How far behind another it lies.
     fn behind(self, first: Self) -> Option<u64>;
+    /// How many bits it has after its first `length`.
+    fn host_bits(length: u8) -> u8;
+    /// Whether it shares all bits with another but for so many of the last.
+    fn agrees(self, other: Self, host_bits: u8) -> bool;
 }
 
 macro_rules! key {
@@ -48,6 +50,13 @@ macro_rules! key {
             fn behind(self, first: Self) -> Option<u64> {
                 self.checked_sub(first).map(u64::from)
             }
+            fn host_bits(length: u8) -> u8 {
+                u8::try_from(Self::BITS).unwrap_or(0).saturating_sub(length)
+            }
+            #[inline]
+            fn agrees(self, other: Self, host_bits: u8) -> bool {
+                (self ^ other).unbounded_shr(u32::from(host_bits)) == 0
+            }
         }
     };
 }
@@ -59,31 +68,34 @@ key!(u64);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Buckets<K> {
     first: K,
-    /// How many upper bits of the distance from the first key to the last are zero.
-    lead: u32,
-    /// How many buckets there are in the space that these bits leave.
+    /// How far behind it the last one lies.
+    span: u64,
+    /// How many lower bits of that are not told apart.
+    shift: u32,
+    /// How many buckets there are for 2^32 times of what is left.
     factor: u64,
-    befores: Range<usize>,
+    befores: usize,
 }
 
 impl<K: Key> Buckets<K> {
-    /// Writes as many buckets as there are keys, which are sorted.
+    /// Writes half as many buckets as there are keys, which are sorted.
     pub(super) fn write(keys: &[K], out: &mut Vec<u8>) {
         let first = keys.first().copied().unwrap_or_default();
         let span = keys.last().and_then(|last| last.behind(first)).unwrap_or(0);
-        let lead = span.leading_zeros().min(63);
-        let count = u128::try_from(keys.len()).unwrap_or(0);
-        let factor = u64::try_from((count << 64) / ((u128::from(span) << lead) + 1));
-        let factor = factor.unwrap_or(u64::MAX);
-        let buckets = Self { first, lead, factor, befores: 0..0 };
-        let mut befores = vec![0_usize; keys.last().map_or(0, |last| buckets.of(*last) + 2)];
+        let shift = 32_u32.saturating_sub(span.leading_zeros());
+        let count = u64::try_from(keys.len().div_ceil(2)).unwrap_or(0);
+        let factor = (count << 32) / ((span >> shift) + 1);
+        let buckets = Self { first, span, shift, factor, befores: 0 };
+        let bucket = |key| buckets.of(key).unwrap_or(0);
+        let mut befores = vec![0_usize; keys.last().map_or(0, |last| bucket(*last)) + 2];
         for key in keys {
-            if let Some(following) = befores.get_mut(buckets.of(*key) + 1) {
+            if let Some(following) = befores.get_mut(bucket(*key) + 1) {
                 *following += 1;
             }
         }
         first.write(out);
-        out.extend_from_slice(&lead.to_le_bytes());
+        out.extend_from_slice(&span.to_le_bytes());
+        out.extend_from_slice(&shift.to_le_bytes());
         out.extend_from_slice(&factor.to_le_bytes());
         write_count(befores.len(), out);
         let mut sum = 0;
@@ -96,32 +108,28 @@ impl<K: Key> Buckets<K> {
     /// Finds the buckets that lie next in a file.
     pub(super) fn find(input: &mut Input<'_>) -> Option<Self> {
         let first = K::take(input)?;
-        let lead = u32::from_le_bytes(input.take()?);
+        let span = u64::from_le_bytes(input.take()?);
+        let shift = u32::from_le_bytes(input.take()?);
         let factor = u64::from_le_bytes(input.take()?);
         let count = input.count()?;
-        let befores = input.skip(count.checked_mul(4)?)?;
-        (lead < u64::BITS).then_some(Self { first, lead, factor, befores })
+        let befores = input.skip(count.checked_mul(4)?)?.start;
+        (shift < u64::BITS).then_some(Self { first, span, shift, factor, befores })
     }
 
     /// How many keys lie before the bucket of a key, and how many before the next one; none where
     /// it lies before the first of all.
     #[inline]
     pub(super) fn around(&self, bytes: &[u8], key: K) -> Option<(usize, usize)> {
-        let (befores, _) = bytes.get(self.befores.clone())?.as_chunks::<4>();
-        let bucket = if key < self.first { return None } else { self.of(key) };
-        // What lies behind the last key is in the last bucket.
-        let bucket = bucket.min(befores.len().checked_sub(2)?);
-        let [from, to] = *befores.get(bucket..)?.first_chunk::<2>()?;
-        let count = |before| usize::try_from(u32::from_le_bytes(before)).ok();
-        Some((count(from)?, count(to)?))
+        let befores = bytes.get(self.befores + 4 * self.of(key)?..)?.first_chunk::<8>()?;
+        let (befores, _) = befores.as_chunks::<4>();
+        let count = |before: &[u8; 4]| usize::try_from(u32::from_le_bytes(*before)).ok();
+        Some((count(befores.first()?)?, count(befores.last()?)?))
     }
 
-    /// The number of a key's bucket.
+    /// The number of a key's bucket. What lies behind the last key is in the last one.
     #[inline]
-    fn of(&self, key: K) -> usize {
-        let behind = key.behind(self.first).unwrap_or(0);
-        let is_far = behind.leading_zeros() < self.lead;
-        let behind = if is_far { u64::MAX } else { behind << self.lead };
-        usize::try_from((u128::from(behind) * u128::from(self.factor)) >> 64).unwrap_or(0)
+    fn of(&self, key: K) -> Option<usize> {
+        let behind = key.behind(self.first)?.min(self.span) >> self.shift;
+        usize::try_from(behind.wrapping_mul(self.factor) >> 32).ok()
     }
 }

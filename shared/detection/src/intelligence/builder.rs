@@ -264,9 +264,9 @@ impl Builder {
         let Compiled { bytes, v4, v6, lists } = compiled;
         let before =
             self.room_for(lists.len(), v4.len() + v6.len()).ok_or(CompiledError::TooLarge)?;
-        let entries = v4.entries(&bytes);
+        let entries = v4.entries(bytes.room());
         self.v4.extend(entries.map(|it| Entry { list: it.list.saturating_add(before), ..it }));
-        let entries = v6.entries(&bytes);
+        let entries = v6.entries(bytes.room());
         self.v6.extend(entries.map(|it| Entry { list: it.list.saturating_add(before), ..it }));
         self.lists.extend(lists);
         Ok(())

@@ -16,7 +16,7 @@ use super::table::{ENTRIES_MAX, Entry, Table};
 /// As PNG's: a transfer that mends line ends, or strips the eighth bit, is noticed.
 const MAGIC: [u8; 8] = *b"\x89CWI\r\n\x1a\n";
 /// The version of the format. One that is not known is refused.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// Where the checksummed part begins, with the file's own length.
 const CHECKED_FROM: usize = 16;
 
@@ -78,13 +78,14 @@ impl Compiled {
         if let Some(place) = bytes.get_mut(CHECKED_FROM - 4..CHECKED_FROM) {
             place.copy_from_slice(&checksum.to_le_bytes());
         }
+        let bytes = Aligned::from(bytes);
         let (v4, v6, _) = parts(&bytes).unwrap_or_default();
-        Self { bytes: bytes.into(), v4, v6, lists }
+        Self { bytes, v4, v6, lists }
     }
 
     /// Takes the bytes of a file.
     pub(super) fn load(bytes: Vec<u8>) -> Result<Self, CompiledError> {
-        let mut header = Input::new(&bytes, 0);
+        let mut header = Input::new(&bytes, 0, 0);
         if header.take() != Some(MAGIC) {
             return Err(CompiledError::Foreign);
         }
@@ -102,22 +103,24 @@ impl Compiled {
         if crc32fast::hash(bytes.get(CHECKED_FROM..).unwrap_or_default()) != checksum {
             return Err(CompiledError::Damaged);
         }
+        let bytes = Aligned::from(bytes);
         let (v4, v6, lists) = parts(&bytes).ok_or(CompiledError::Malformed)?;
-        let told = bytes.get(lists).ok_or(CompiledError::Malformed)?;
+        let told = bytes.room().get(lists).ok_or(CompiledError::Malformed)?;
         let lists = serde_json::from_slice(told).map_err(|_| CompiledError::Malformed)?;
-        Ok(Self { bytes: bytes.into(), v4, v6, lists })
+        Ok(Self { bytes, v4, v6, lists })
     }
 }
 
 /// The tables, and where the lists are told.
 type Parts = (Table<u32>, Table<u128>, std::ops::Range<usize>);
 
-fn parts(bytes: &[u8]) -> Option<Parts> {
-    let mut input = Input::new(bytes, CHECKED_FROM + 8);
+/// Where they lie in the room of the file.
+fn parts(bytes: &Aligned) -> Option<Parts> {
+    let mut input = Input::new(bytes.room(), bytes.start(), CHECKED_FROM + 8);
     let (v4, v6) = (Table::find(&mut input)?, Table::find(&mut input)?);
     let length = input.count()?;
     let lists = input.skip(length)?;
-    (lists.end == bytes.len()).then_some((v4, v6, lists))
+    (lists.end == bytes.room().len()).then_some((v4, v6, lists))
 }
 
 #[cfg(test)]
@@ -150,8 +153,8 @@ mod tests {
             assert!(why(bytes).starts_with("it is no compiled intelligence"), "{bytes:?}");
         }
         let mut newer = good.clone();
-        newer[8] = 4;
-        assert!(why(&newer).starts_with("its format is version 4, and version 3 is read"));
+        newer[8] = 5;
+        assert!(why(&newer).starts_with("its format is version 5, and version 4 is read"));
         let cut = good.len() - 1;
         assert_eq!(
             why(&good[..cut]),

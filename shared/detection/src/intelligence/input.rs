@@ -2,19 +2,21 @@
 
 use std::ops::Range;
 
-/// What is much read begins at a multiple of it: the line of a processor's cache, twice.
-pub(super) const ALIGNMENT: usize = 128;
+/// What is much read begins at a multiple of it: the line of a processor's cache.
+pub(super) const ALIGNMENT: usize = 64;
 
 /// Bytes yet to be read.
 pub(super) struct Input<'a> {
     bytes: &'a [u8],
+    /// Where the file begins.
+    from: usize,
     at: usize,
 }
 
 impl<'a> Input<'a> {
-    /// Begins at a place.
-    pub(super) fn new(bytes: &'a [u8], at: usize) -> Self {
-        Self { bytes, at }
+    /// Reads a file that begins somewhere in the bytes, from one of its places on.
+    pub(super) fn new(bytes: &'a [u8], from: usize, at: usize) -> Self {
+        Self { bytes, from, at: from + at }
     }
 
     /// The next few bytes.
@@ -31,7 +33,8 @@ impl<'a> Input<'a> {
 
     /// The same of bytes that [`align`] had placed.
     pub(super) fn skip_aligned(&mut self, count: usize) -> Option<Range<usize>> {
-        self.skip(self.at.next_multiple_of(ALIGNMENT) - self.at)?;
+        let at = self.at - self.from;
+        self.skip(at.next_multiple_of(ALIGNMENT) - at)?;
         self.skip(count)
     }
 

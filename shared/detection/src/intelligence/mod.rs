@@ -88,7 +88,7 @@ impl Intelligence {
     /// The compiled lists, as [`Intelligence::load`] takes them; the databases are files of their
     /// own. The same lists give the same bytes.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.compiled.bytes
+        self.compiled.bytes.file()
     }
 
     /// The lists that name a public key, the longest prefix first, one hit a list. None for other
@@ -116,6 +116,7 @@ impl Intelligence {
     #[inline]
     pub fn is_listed(&self, key: &LedgerKey) -> bool {
         let Compiled { bytes, v4, v6, .. } = &self.compiled;
+        let bytes = bytes.room();
         match Lookup::of(key) {
             Lookup::V4(bits) => v4.holds(bytes, bits),
             Lookup::V6(upper) => v6.holds(bytes, upper),
@@ -134,6 +135,7 @@ impl Intelligence {
     #[inline]
     fn chain(&self, key: Lookup) -> Chain<'_> {
         let Compiled { bytes, v4, v6, .. } = &self.compiled;
+        let bytes = bytes.room();
         match key {
             Lookup::V4(bits) => v4.around(bytes, bits),
             Lookup::V6(upper) => v6.around(bytes, upper),
@@ -144,6 +146,7 @@ impl Intelligence {
     #[inline]
     fn hit(&self, key: Lookup, link: Link, place: usize) -> Option<Hit<'_>> {
         let Compiled { bytes, v4, v6, lists } = &self.compiled;
+        let bytes = bytes.room();
         let length = link.length;
         let prefix = match key {
             Lookup::V4(bits) => block::v4_prefix(v4.start(bytes, bits, length, place), length),
@@ -159,6 +162,7 @@ impl Intelligence {
     /// Every prefix of every list, with its list.
     pub(crate) fn prefixes(&self) -> impl Iterator<Item = (&ListInfo, IpNet)> {
         let Compiled { bytes, v4, v6, lists } = &self.compiled;
+        let bytes = bytes.room();
         let v4 = v4.entries(bytes).map(|it| (it.list, block::v4_prefix(it.start, it.length)));
         let v6 = v6.entries(bytes).map(|it| (it.list, block::v6_prefix(it.start, it.length)));
         v4.chain(v6).filter_map(|(list, prefix)| Some((lists.get(usize::from(list))?, prefix)))

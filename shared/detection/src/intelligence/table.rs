@@ -4,14 +4,16 @@
 //! An entry is one prefix of one list. Entries are sorted by their first address, wider ones first.
 //! Prefixes nest or are disjoint, so whatever holds an address is the last entry that begins at or
 //! before it, or around that one; the entry names the [`Chain`] of these, apart, for whom it holds.
-//! A [`Block`] has the keys of some entries and for each the length of the widest prefix in its
-//! chain, which tells that none of them holds an address. The first key of each block is its fence.
+//! A [`Block`] has the keys of some entries and for each the host bits of the widest prefix in its
+//! chain, which tell that none of them holds an address. The first key of each block is its fence.
 //! [`Buckets`] say at which fence the search begins, and so few fences lie in a bucket that a search
 //! seldom takes a turn which depends on what it reads: a processor asks for the next address while
 //! it waits for this one's block. Promises that no bytes make it panic or run for ever, and must not
 //! know what a list is.
 
 use std::cmp::Reverse;
+use std::hint::select_unpredictable;
+use std::iter::repeat;
 use std::ops::Range;
 
 use super::address::{Address, BLOCK_BYTES, Block};
@@ -36,17 +38,17 @@ pub(super) struct Entry<A> {
 pub(super) const ENTRIES_MAX: usize = (1 << 24) - 2;
 /// How an entry names its chain.
 const CHAIN_BYTES: usize = 3;
-/// So many fences are all looked at; only where more lie in a bucket are they halved.
-const FEW: usize = 4;
+/// A bucket has seldom as many fences. Where it has, they are halved as often as it takes.
+const FEW: usize = 8;
 
-/// Where a table lies in a file.
+/// Where a table lies in a file. Of what every lookup reads it is where it begins.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Table<A: Address> {
     len: usize,
     links: Range<usize>,
     buckets: Buckets<A::Key>,
-    fences: Range<usize>,
-    blocks: Range<usize>,
+    fences: usize,
+    blocks: usize,
     chains: Range<usize>,
     rests: Range<usize>,
 }
@@ -67,18 +69,21 @@ impl<A: Address> Table<A> {
         let keys: Vec<A::Key> = entries.iter().map(|it| it.start.parted().0).collect();
         let mut fences: Vec<A::Key> = keys.iter().step_by(A::BLOCK).copied().collect();
         Buckets::write(&fences, out);
-        fences.resize(fences.len() + FEW, A::Key::MAX);
-        for fence in fences {
+        // What lies before a bucket is one fence at least, and what is behind it fills up.
+        let before = fences.first().copied().unwrap_or_default();
+        fences.resize(fences.len() + FEW - 1, A::Key::MAX);
+        for fence in std::iter::once(before).chain(fences) {
             fence.write(out);
         }
         align(out);
         for (keys, chains) in keys.chunks(A::BLOCK).zip(chains.chunks(A::BLOCK)) {
             let end = out.len() + BLOCK_BYTES;
-            let unused = std::iter::repeat_n(A::Key::MAX, A::BLOCK - keys.len());
-            for key in keys.iter().copied().chain(unused) {
-                key.write(out);
+            for at in 0..A::BLOCK {
+                keys.get(at).or(keys.last()).copied().unwrap_or_default().write(out);
             }
-            out.extend(chains.iter().map(|(_, widest)| widest));
+            let last = chains.last().map_or(0, |(_, widest)| *widest);
+            let widest = chains.iter().map(|(_, widest)| *widest).chain(repeat(last));
+            out.extend(widest.take(A::BLOCK).map(A::Key::host_bits));
             out.resize(end, 0);
         }
         for (chain, _) in chains {
@@ -96,8 +101,8 @@ impl<A: Address> Table<A> {
         let links = input.skip(links.checked_mul(size_of::<LinkRecord>())?)?;
         let buckets = Buckets::find(input)?;
         let count = len.div_ceil(A::BLOCK);
-        let fences = input.skip((count + FEW).checked_mul(size_of::<A::Key>())?)?;
-        let blocks = input.skip_aligned(count.checked_mul(BLOCK_BYTES)?)?;
+        let fences = input.skip((count + FEW).checked_mul(size_of::<A::Key>())?)?.start;
+        let blocks = input.skip_aligned(count.checked_mul(BLOCK_BYTES)?)?.start;
         let chains = input.skip(len.checked_mul(CHAIN_BYTES)?)?;
         let rests = input.skip(len.checked_mul(A::REST_BYTES)?)?;
         Some(Self { len, links, buckets, fences, blocks, chains, rests })
@@ -106,18 +111,18 @@ impl<A: Address> Table<A> {
     /// What holds a key, the longest first.
     #[inline]
     pub(super) fn around<'a>(&self, bytes: &'a [u8], key: A::Key) -> Chain<'a> {
-        let found = self.last_until(bytes, key).filter(Last::may_hold);
-        let number = found.as_ref().and_then(|it| self.number(bytes, it.place));
-        let (Some(Last { longest, place, .. }), Some(number)) = (found, number) else {
-            return Chain::default();
-        };
-        Chain::new(self.links(bytes), number, longest, place)
+        let found = self.last_until(bytes, key).filter(|it| it.is_around(key));
+        let Some(Last { key: last, place, .. }) = found else { return Chain::default() };
+        // What fills up the last block is the last entry.
+        let place = place.min(self.len.saturating_sub(1));
+        let Some(number) = self.number(bytes, place) else { return Chain::default() };
+        Chain::new(self.links(bytes), number, A::longest(last, key), place)
     }
 
     /// Whether anything holds a key.
     #[inline]
     pub(super) fn holds(&self, bytes: &[u8], key: A::Key) -> bool {
-        self.last_until(bytes, key).is_some_and(|it| it.may_hold())
+        self.last_until(bytes, key).is_some_and(|it| it.is_around(key))
     }
 
     /// Where a prefix begins that holds a key. `place` is as [`Chain`] gives it: only of a prefix
@@ -133,7 +138,7 @@ impl<A: Address> Table<A> {
 
     /// All entries, in their order.
     pub(super) fn entries<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = Entry<A>> + 'a {
-        let blocks = self.blocks(bytes);
+        let (blocks, _) = bytes.get(self.blocks..).unwrap_or_default().as_chunks::<BLOCK_BYTES>();
         let keys = blocks.iter().flat_map(|block| A::Key::many(block).iter().take(A::BLOCK));
         keys.take(self.len).enumerate().filter_map(|(place, key)| {
             let number = self.number(bytes, place)?;
@@ -153,10 +158,6 @@ impl<A: Address> Table<A> {
         bytes.get(self.links.clone()).unwrap_or_default().as_chunks().0
     }
 
-    fn blocks<'a>(&self, bytes: &'a [u8]) -> &'a [Block] {
-        bytes.get(self.blocks.clone()).unwrap_or_default().as_chunks().0
-    }
-
     /// The number of an entry's chain.
     #[inline]
     fn number(&self, bytes: &[u8], place: usize) -> Option<u32> {
@@ -165,44 +166,55 @@ impl<A: Address> Table<A> {
         Some(u32::from_le_bytes([a, b, c, 0]))
     }
 
-    /// The last entry that begins at or before a key. What fills up the fences and the last block is
-    /// at or before the last key alone, which then has the last entry.
+    /// The last entry that begins at or before a key.
     #[inline]
-    fn last_until(&self, bytes: &[u8], key: A::Key) -> Option<Last> {
-        let is_until = |it: &<A::Key as Key>::Bytes| A::Key::read(*it) <= key;
+    fn last_until(&self, bytes: &[u8], key: A::Key) -> Option<Last<A::Key>> {
         let (from, to) = self.buckets.around(bytes, key)?;
-        let fences = A::Key::many(bytes.get(self.fences.clone())?).get(from..)?;
-        let few = fences.first_chunk::<FEW>()?;
-        let mut before = few.iter().map(|fence| usize::from(is_until(fence))).sum();
-        if before == FEW {
-            before = fences.get(..to.checked_sub(from)?)?.partition_point(is_until);
-        }
-        let number = (from + before).checked_sub(1)?;
-        let block = self.blocks(bytes).get(number)?;
+        // The first of these lies before the bucket.
+        let fences = A::Key::many(bytes.get(self.fences + from * size_of::<A::Key>()..)?);
+        let count = to.checked_sub(from)?;
+        let at = if count < FEW {
+            // What fills up is at or before the last of all keys.
+            last_until(fences.first_chunk::<FEW>()?, key).min(count)
+        } else {
+            last_until(fences.get(..=count)?, key)
+        };
+        let number = (from + at).checked_sub(1)?;
+        let block: &Block = bytes.get(self.blocks + number * BLOCK_BYTES..)?.first_chunk()?;
         let keys = A::Key::many(block).get(..A::BLOCK)?;
-        let until = keys.iter().map(|it| usize::from(is_until(it))).sum::<usize>();
-        let first = number * A::BLOCK;
-        let at = until.min(self.len.checked_sub(first)?).checked_sub(1)?;
-        let widest = *block.get(A::BLOCK * size_of::<A::Key>() + at)?;
-        let longest = A::longest(A::Key::read(*keys.get(at)?), key);
-        Some(Last { place: first + at, widest, longest })
+        let at = last_until(keys, key);
+        let host_bits = *block.get(A::BLOCK * size_of::<A::Key>() + at)?;
+        Some(Last { place: number * A::BLOCK + at, key: A::Key::read(*keys.get(at)?), host_bits })
     }
 }
 
-/// The last entry that begins at or before a key.
-struct Last {
-    place: usize,
-    /// How long the widest prefix in its chain is.
-    widest: u8,
-    /// How long a prefix that begins there may be and hold the key.
-    longest: u8,
+/// Which of the sorted keys is the last at or before one; the first, where none is. Takes no turn
+/// that depends on them.
+#[inline]
+fn last_until<K: Key>(keys: &[K::Bytes], key: K) -> usize {
+    let (mut at, mut left) = (0, keys.len());
+    while left > 1 {
+        let half = left / 2;
+        let is_until = keys.get(at + half).is_some_and(|it| K::read(*it) <= key);
+        at = select_unpredictable(is_until, at + half, at);
+        left -= half;
+    }
+    at
 }
 
-impl Last {
-    /// Whether any of the chain holds the key.
+/// The last entry that begins at or before a key, or what of the last block repeats it.
+struct Last<K> {
+    place: usize,
+    key: K,
+    /// Of the widest prefix in its chain.
+    host_bits: u8,
+}
+
+impl<K: Key> Last<K> {
+    /// Whether any of the chain holds a key.
     #[inline]
-    fn may_hold(&self) -> bool {
-        self.widest <= self.longest
+    fn is_around(&self, key: K) -> bool {
+        self.key.agrees(key, self.host_bits)
     }
 }
 

@@ -62,7 +62,7 @@ fn distinct<'a, A: Address + 'a>(entries: impl Iterator<Item = &'a Entry<A>>) ->
 fn written<A: Address>(entries: &[Entry<A>]) -> (Table<A>, Vec<u8>) {
     let mut bytes = vec![7; 3];
     Table::write(entries.to_vec(), &mut bytes);
-    (Table::find(&mut Input::new(&bytes, 3)).expect("it was written"), bytes)
+    (Table::find(&mut Input::new(&bytes, 0, 3)).expect("it was written"), bytes)
 }
 
 fn answer<A: Address>((table, bytes): &(Table<A>, Vec<u8>), key: A::Key) -> Found<A> {
@@ -126,7 +126,7 @@ proptest! {
             let at = at.index(bytes.len());
             bytes[at] = byte;
         }
-        if let Some(table) = Table::<u32>::find(&mut Input::new(&bytes, 3)) {
+        if let Some(table) = Table::<u32>::find(&mut Input::new(&bytes, 0, 3)) {
             prop_assert!(table.around(&bytes, address).count() <= bytes.len());
             prop_assert!(table.entries(&bytes).count() <= table.len());
         }
