@@ -14,6 +14,7 @@ mod worker;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::thread;
 
@@ -38,13 +39,14 @@ use crate::{EXIT_FAULT, is_closed_pipe};
 /// Runs the command; the exit status, or why nothing could be scanned.
 pub(crate) fn run(options: &ScanOptions) -> anyhow::Result<u8> {
     let setup = setup::load(&options.judging)?;
-    let Part { ledger, summary, .. } = read(&options.paths, options.threads, None, &setup);
+    let threads = options.threads;
+    let Part { ledger, summary, .. } = read(&options.paths, threads, None, &setup);
     let (alerts, reported) = match &options.report {
-        None => (decide_all(ledger.into_sources(), &setup), Ok(())),
+        None => (decide_all(ledger.into_sources(), threads, &setup), Ok(())),
         Some(file) => {
             let mut sources: Vec<_> = ledger.into_sources().collect();
             let mut survey = Survey::of(&mut sources, &setup.intelligence);
-            let alerts = decide_all(sources, &setup);
+            let alerts = decide_all(sources.into_iter(), threads, &setup);
             survey.add(&alerts);
             // Its failure is told last: the alerts are printed all the same.
             let reported = report::html(file, &summary, &alerts, &survey, &setup);
@@ -79,7 +81,7 @@ pub(crate) fn look(
     (sources, closeup, summary)
 }
 
-/// Reads all inputs with so many workers, or as many as there are cores.
+/// Reads all inputs, with as many workers as [`count`] says.
 fn read(
     paths: &[PathBuf],
     threads: Option<NonZeroUsize>,
@@ -87,8 +89,7 @@ fn read(
     setup: &Setup,
 ) -> Part {
     let named = Named::of(paths);
-    let threads = threads.map_or_else(thread::available_parallelism, Ok);
-    let threads = threads.map_or(1, NonZeroUsize::get);
+    let threads = count(threads);
     let threads = named.count().map_or(threads, |count| threads.min(count.max(1)));
     let progress = Progress::new();
     let queue = Queue::new(named.inputs());
@@ -126,15 +127,33 @@ fn lost() -> Part {
     Part { summary, ..Part::default() }
 }
 
-/// All alerts, the highest score first.
+/// So many workers as were asked for, or as there are cores.
+fn count(threads: Option<NonZeroUsize>) -> usize {
+    let threads = threads.map_or_else(thread::available_parallelism, Ok);
+    threads.map_or(1, NonZeroUsize::get)
+}
+
+/// All alerts, the highest score first. Workers decide side by side, each on a few at a time: no
+/// ledger needs another.
 fn decide_all(
-    sources: impl IntoIterator<Item = (LedgerKey, SourceLedger)>,
+    sources: impl Iterator<Item = (LedgerKey, SourceLedger)> + Send,
+    threads: Option<NonZeroUsize>,
     setup: &Setup,
 ) -> Vec<Alert> {
-    let mut alerts: Vec<Alert> = sources
-        .into_iter()
-        .flat_map(|(key, ledger)| decide(&key, ledger, &setup.intelligence, &setup.policy))
-        .collect();
+    let queue = Queue::new(sources);
+    let decided = |(key, ledger)| decide(&key, ledger, &setup.intelligence, &setup.policy);
+    let work = || {
+        let few = std::iter::repeat_with(|| queue.few()).take_while(|few| !few.is_empty());
+        few.flatten().flat_map(decided).collect::<Vec<Alert>>()
+    };
+    let mut alerts = thread::scope(|scope| {
+        let others: Vec<_> = (1..count(threads)).map(|_| scope.spawn(work)).collect();
+        let mut alerts = work();
+        for other in others {
+            alerts.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        alerts
+    });
     alerts.sort_by(|a, b| (b.score, a.day, &a.key).cmp(&(a.score, b.day, &b.key)));
     alerts
 }

@@ -17,7 +17,7 @@ use crate::setup::Setup;
 
 /// Reads inputs until none is left.
 pub(super) fn work(
-    queue: &Queue<'_>,
+    queue: &Queue<'_, Result<Input, String>>,
     setup: &Setup,
     wanted: Option<&Wanted>,
     progress: &Progress,

@@ -96,8 +96,9 @@ impl MemoryLedger {
             match self.sources.entry(key) {
                 Slot::Occupied(mut own) => {
                     let (own, mut ledger) = (own.get_mut(), ledger);
-                    own.samples.append(&mut ledger.samples);
-                    keep(&mut own.samples);
+                    for sample in std::mem::take(&mut ledger.samples) {
+                        push_sample(&mut own.samples, sample, keep);
+                    }
                     own.unite(ledger);
                 }
                 Slot::Vacant(slot) => {
