@@ -41,7 +41,7 @@ const CHAIN_BYTES: usize = 3;
 /// A bucket has seldom as many fences. Where it has, they are halved as often as it takes.
 const FEW: usize = 8;
 
-/// Where a table lies in a file. Of what every lookup reads it is where it begins.
+/// Where a table lies in the room of a file. Of what every lookup reads it is where it begins.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Table<A: Address> {
     len: usize,
