@@ -124,7 +124,8 @@ def test_an_announcement_costs_seven_writes(proxy: Proxy, deployment: Deployment
     assert len(told) <= 3 + 4
 
 
-@pytest.mark.parametrize("functions", [1, 3])
+# How several at once get in each other's way depends on what else runs.
+@pytest.mark.parametrize("functions", [1, pytest.param(3, marks=pytest.mark.alone)])
 def test_a_hundred_thousand_failing_calls(
     proxy: Proxy, deployment: Deployment, functions: int
 ) -> None:
