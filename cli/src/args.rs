@@ -269,7 +269,7 @@ pub(crate) struct ScanOptions {
     /// Exit with 1 when an alert has this severity or a higher one.
     #[arg(long, value_name = "SEVERITY", value_parser = severity)]
     pub(crate) fail_on: Option<Severity>,
-    /// How many files to read at once [default: one a core].
+    /// How many threads to read and decide with [default: one a core].
     #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<NonZeroUsize>,
 }
@@ -381,8 +381,12 @@ fn day(text: &str) -> Result<Day, String> {
     Day::parse(text).ok_or_else(|| "a date is given as 2026-12-31".to_owned())
 }
 
+/// No machine has use for more, and a system that cannot start one ends the process.
+const THREADS_MAX: usize = 1024;
+
 fn threads(text: &str) -> Result<NonZeroUsize, String> {
-    text.parse().map_err(|_| "it is a number, 1 or more".to_owned())
+    let threads = text.parse().ok().filter(|threads: &NonZeroUsize| threads.get() <= THREADS_MAX);
+    threads.ok_or_else(|| format!("it is a number, 1 or more and at most {THREADS_MAX}"))
 }
 
 fn severity(text: &str) -> Result<Severity, String> {

@@ -18,6 +18,7 @@ fn bad_usage_is_told() {
     for (args, parts) in [
         ("scan", &["<PATH>"][..]),
         ("scan log.json --threads 0", &["--threads", "1 or more"]),
+        ("scan log.json --threads 100000", &["--threads", "at most 1024"]),
         ("scan log.json --threads -1", &["-1"]),
         ("scan log.json --threads many", &["--threads", "many"]),
         ("scan log.json --fail-on bad", &["--fail-on", "critical"]),

@@ -81,7 +81,7 @@ pub(crate) fn look(
     (sources, closeup, summary)
 }
 
-/// Reads all inputs, with as many workers as [`count`] says.
+/// Reads all inputs, with as many workers as [`workers`] says.
 fn read(
     paths: &[PathBuf],
     threads: Option<NonZeroUsize>,
@@ -89,7 +89,7 @@ fn read(
     setup: &Setup,
 ) -> Part {
     let named = Named::of(paths);
-    let threads = count(threads);
+    let threads = workers(threads);
     let threads = named.count().map_or(threads, |count| threads.min(count.max(1)));
     let progress = Progress::new();
     let queue = Queue::new(named.inputs());
@@ -128,7 +128,7 @@ fn lost() -> Part {
 }
 
 /// So many workers as were asked for, or as there are cores.
-fn count(threads: Option<NonZeroUsize>) -> usize {
+fn workers(threads: Option<NonZeroUsize>) -> usize {
     let threads = threads.map_or_else(thread::available_parallelism, Ok);
     threads.map_or(1, NonZeroUsize::get)
 }
@@ -147,7 +147,7 @@ fn decide_all(
         few.flatten().flat_map(decided).collect::<Vec<Alert>>()
     };
     let mut alerts = thread::scope(|scope| {
-        let others: Vec<_> = (1..count(threads)).map(|_| scope.spawn(work)).collect();
+        let others: Vec<_> = (1..workers(threads)).map(|_| scope.spawn(work)).collect();
         let mut alerts = work();
         for other in others {
             alerts.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
