@@ -13,7 +13,7 @@
 
 use std::cmp::Reverse;
 use std::hint::select_unpredictable;
-use std::iter::repeat;
+use std::iter::once;
 use std::ops::Range;
 
 use super::address::{Address, BLOCK_BYTES, Block};
@@ -72,18 +72,16 @@ impl<A: Address> Table<A> {
         // What lies before a bucket is one fence at least, and what is behind it fills up.
         let before = fences.first().copied().unwrap_or_default();
         fences.resize(fences.len() + FEW - 1, A::Key::MAX);
-        for fence in std::iter::once(before).chain(fences) {
+        for fence in once(before).chain(fences) {
             fence.write(out);
         }
         align(out);
         for (keys, chains) in keys.chunks(A::BLOCK).zip(chains.chunks(A::BLOCK)) {
             let end = out.len() + BLOCK_BYTES;
-            for at in 0..A::BLOCK {
-                keys.get(at).or(keys.last()).copied().unwrap_or_default().write(out);
+            for key in filled(keys, A::BLOCK) {
+                key.write(out);
             }
-            let last = chains.last().map_or(0, |(_, widest)| *widest);
-            let widest = chains.iter().map(|(_, widest)| *widest).chain(repeat(last));
-            out.extend(widest.take(A::BLOCK).map(A::Key::host_bits));
+            out.extend(filled(chains, A::BLOCK).map(|(_, widest)| A::Key::host_bits(widest)));
             out.resize(end, 0);
         }
         for (chain, _) in chains {
@@ -175,23 +173,28 @@ impl<A: Address> Table<A> {
         let count = to.checked_sub(from)?;
         let at = if count < FEW {
             // What fills up is at or before the last of all keys.
-            last_until(fences.first_chunk::<FEW>()?, key).min(count)
+            at_or_before(fences.first_chunk::<FEW>()?, key).min(count)
         } else {
-            last_until(fences.get(..=count)?, key)
+            at_or_before(fences.get(..=count)?, key)
         };
         let number = (from + at).checked_sub(1)?;
         let block: &Block = bytes.get(self.blocks + number * BLOCK_BYTES..)?.first_chunk()?;
         let keys = A::Key::many(block).get(..A::BLOCK)?;
-        let at = last_until(keys, key);
+        let at = at_or_before(keys, key);
         let host_bits = *block.get(A::BLOCK * size_of::<A::Key>() + at)?;
         Some(Last { place: number * A::BLOCK + at, key: A::Key::read(*keys.get(at)?), host_bits })
     }
 }
 
+/// So many, of which the last one fills up what is lacking.
+fn filled<T: Copy>(of: &[T], count: usize) -> impl Iterator<Item = T> {
+    of.iter().chain(of.last().into_iter().cycle()).take(count).copied()
+}
+
 /// Which of the sorted keys is the last at or before one; the first, where none is. Takes no turn
 /// that depends on them.
 #[inline]
-fn last_until<K: Key>(keys: &[K::Bytes], key: K) -> usize {
+fn at_or_before<K: Key>(keys: &[K::Bytes], key: K) -> usize {
     let (mut at, mut left) = (0, keys.len());
     while left > 1 {
         let half = left / 2;
