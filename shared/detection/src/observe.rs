@@ -106,8 +106,8 @@ impl Observer {
             let sighting = self.sighting(activity, time, intelligence, policy, None);
             let Some(key) = activity.source.ledger_key() else { return Vec::new() };
             let (entry, sample) = (Entry::of_call(activity, time), sample());
-            let mut observations: Vec<_> =
-                wide::observations(activity, &key, entry, &sample).collect();
+            let mut observations = Vec::with_capacity(1 + wide::OBSERVATIONS_MAX);
+            observations.extend(wide::observations(activity, &key, entry, &sample));
             let call = Some((entry, sample));
             observations
                 .insert(0, Observation { key, call, seen: None, sighting, account_day: None });

@@ -30,6 +30,9 @@ fn is_sign_in(kind: Kind) -> bool {
     matches!(kind, Kind::LoginSucceeded | Kind::PasswordCorrect)
 }
 
+/// A call is evidence in so many wide ledgers at most: of its network and of its principal.
+pub(crate) const OBSERVATIONS_MAX: usize = 2;
+
 /// What a call of a public source adds to the wide ledgers around it.
 ///
 /// Strangers are no principals of the user: anybody's failures may carry their name.

@@ -45,9 +45,9 @@ pub(crate) fn read(text: &str, sink: &mut dyn FnMut(&Reading<'_>)) -> Progress {
     Progress { handed_over, is_whole }
 }
 
-/// How many records are parsed before what they say is handed over: the code of both together is larger
-/// than a processor's cache of code.
-const BATCH: usize = 8;
+/// How many records are parsed before it is looked at what they say, and then handed over: the code of
+/// all three together is larger than a processor's cache of code.
+const BATCH: usize = 16;
 
 fn brackets(text: &str) -> usize {
     // Summed in pieces whose sum fits a byte, so that the compiler counts many at once.
@@ -98,29 +98,39 @@ impl<'de> Visitor<'de> for Records<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut records: A) -> Result<(), A::Error> {
-        let mut batch: [Record<'_>; BATCH] = Default::default();
+        #[expect(clippy::large_stack_arrays, reason = "20 KB, of a stack of 2 MiB at least")]
+        let mut batch = [const { None }; BATCH];
         loop {
-            let (mut read, mut end) = (0, None);
-            for record in &mut batch {
-                *record = Record::default();
-                match records.next_element_seed(Place(record)) {
-                    Ok(Some(())) => read += 1,
-                    none => {
-                        end = Some(none.map(drop));
-                        break;
-                    }
-                }
+            let (read, more) = read_batch(&mut records, &mut batch);
+            let mut readings = [const { None }; BATCH];
+            for (record, said) in batch.iter_mut().flatten().zip(&mut readings).take(read) {
+                *said = reading(record);
             }
-            for record in batch.iter_mut().take(read) {
+            for said in readings.iter().take(read) {
                 let of_another_log = || A::Error::custom("a record of another log");
-                (self.sink)(&reading(record).ok_or_else(of_another_log)?);
+                (self.sink)(said.as_ref().ok_or_else(of_another_log)?);
                 *self.handed_over += 1;
             }
-            if let Some(end) = end {
-                return end;
+            if !more? {
+                return Ok(());
             }
         }
     }
+}
+
+/// Reads the next records, up to one that is broken: how many, and whether there may be more.
+fn read_batch<'de, A: SeqAccess<'de>>(
+    records: &mut A,
+    batch: &mut [Option<Record<'de>>],
+) -> (usize, Result<bool, A::Error>) {
+    for (read, place) in batch.iter_mut().enumerate() {
+        let record = place.insert(Record::default());
+        match records.next_element_seed(Place::of(record)) {
+            Ok(Some(())) => {}
+            end => return (read, end.map(|_| false)),
+        }
+    }
+    (batch.len(), Ok(true))
 }
 
 #[cfg(test)]

@@ -5,10 +5,12 @@
 //! web identity stands behind the session. What `CloudTrail` hides is nobody.
 
 use std::borrow::Cow;
+use std::mem::take;
 
 use callerwatch_detection::activity::{Actor, ActorKind};
 
 use super::record::Identity;
+use crate::lenient::Lenient;
 
 pub(super) const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
 
@@ -51,46 +53,49 @@ pub(super) fn is_service(identity: &Identity<'_>) -> bool {
     kind_of(identity) == Kind::AwsService
 }
 
-/// Who called. `account` and `region` are those of the record, for identities that lack theirs.
-pub(super) fn actor<'a>(identity: Identity<'a>, account: &str, region: &str) -> Actor<'a> {
-    let kind = kind_of(&identity);
+/// Who called, taken from what the record says. `account` and `region` are those of the record, for
+/// identities that lack theirs.
+pub(super) fn actor<'a>(identity: &mut Identity<'a>, account: &str, region: &str) -> Actor<'a> {
+    let kind = kind_of(identity);
     let is_hidden = identity.user_name.as_str() == HIDDEN;
-    let own_account = identity.account_id.as_str();
-    let account = if own_account.is_empty() { account } else { own_account };
+    let own_account = take(&mut identity.account_id);
+    let account = if own_account.is_empty() { account } else { own_account.as_str() };
     match kind {
         _ if is_hidden => {
             Actor { kind: kind.actor_kind(), uid: None, name: None, credential: None }
         }
-        Kind::IamUser => iam_user(&identity, account, region),
+        Kind::IamUser => iam_user(identity, account, region),
         Kind::Root => Actor {
             kind: ActorKind::Root,
-            uid: Some(format!("arn:{}:iam::{account}:root", partition(&identity, region)).into()),
+            uid: {
+                let partition = partition(identity, region);
+                Some(["arn:", partition, ":iam::", account, ":root"].concat().into())
+            },
             name: Some("root".into()),
             credential: None,
         },
-        Kind::AssumedRole | Kind::Role => role(&identity, account, region),
+        Kind::AssumedRole | Kind::Role => role(identity, account, region),
         Kind::AwsAccount if is_anonymous(account) => {
             Actor { kind: ActorKind::Anonymous, uid: None, name: None, credential: None }
         }
         Kind::AwsAccount => Actor {
             kind: ActorKind::Foreign,
             uid: Some(format!("{account}:{}", identity.principal_id.as_str()).into()),
-            name: Some(identity.account_id.into_cow()).filter(|name| !name.is_empty()),
+            name: own_account.into_option(),
             credential: None,
         },
         Kind::AwsService => {
-            let name = identity.invoked_by.into_option();
+            let name = take(&mut identity.invoked_by).into_option();
             Actor { kind: ActorKind::Application, uid: name.clone(), name, credential: None }
         }
         Kind::IdentityCenterUser | Kind::Unknown => identity_center_user(identity),
         Kind::SamlUser | Kind::WebIdentityUser => federated_by_provider(identity),
         Kind::FederatedUser | Kind::Directory => {
-            let name = identity
-                .user_name
-                .clone()
-                .into_option()
-                .or_else(|| cut_after(&identity.arn.clone().into_cow(), "federated-user/"));
-            let uid = first_of([identity.arn.into_option(), identity.principal_id.into_option()]);
+            let arn = take(&mut identity.arn).into_cow();
+            let name = take(&mut identity.user_name).into_option();
+            let name = name.or_else(|| cut_after(&arn, "federated-user/"));
+            let arn = Some(arn).filter(|arn| !arn.is_empty());
+            let uid = first_of([arn, take(&mut identity.principal_id).into_option()]);
             let uid = uid.or_else(|| name.clone());
             Actor { kind: ActorKind::User, uid, name, credential: None }
         }
@@ -159,7 +164,7 @@ fn iam_user<'a>(identity: &Identity<'a>, account: &str, region: &str) -> Actor<'
                 Some(arn)
             } else {
                 let partition = partition(identity, region);
-                Some(format!("arn:{partition}:iam::{account}:user/{name}").into())
+                Some(["arn:", partition, ":iam::", account, ":user/", name].concat().into())
             }
         }
     };
@@ -233,11 +238,11 @@ fn is_persons_session(identity: &Identity<'_>, role_name: &str, session: &str) -
 
 /// Sign-ins of Identity Center come as `Unknown` or `IdentityCenterUser`, both with the user's id
 /// in newer records.
-fn identity_center_user(identity: Identity<'_>) -> Actor<'_> {
-    let id = identity.on_behalf_of.user_id.into_option();
-    let name = identity.user_name.into_option();
+fn identity_center_user<'a>(identity: &mut Identity<'a>) -> Actor<'a> {
+    let id = take(&mut identity.on_behalf_of.user_id).into_option();
+    let name = take(&mut identity.user_name).into_option();
     // Whoever calls a user pool of Cognito without credentials is `Anonymous`, which is nobody.
-    let principal = identity.principal_id.into_option();
+    let principal = take(&mut identity.principal_id).into_option();
     let principal = principal.filter(|id| !id.eq_ignore_ascii_case("Anonymous"));
     let kind = if id.is_some() || name.is_some() { ActorKind::User } else { ActorKind::Unknown };
     let name = name.or_else(|| id.clone()).or_else(|| principal.clone());
@@ -249,11 +254,11 @@ fn identity_center_user(identity: Identity<'_>) -> Actor<'_> {
 }
 
 /// Calls of `AssumeRoleWithSAML` and `AssumeRoleWithWebIdentity`.
-fn federated_by_provider(identity: Identity<'_>) -> Actor<'_> {
-    let provider = identity.provider.into_option();
-    let name = identity.user_name.into_option();
+fn federated_by_provider<'a>(identity: &mut Identity<'a>) -> Actor<'a> {
+    let provider = take(&mut identity.provider).into_option();
+    let name = take(&mut identity.user_name).into_option();
     let uid = first_of([
-        identity.principal_id.into_option(),
+        take(&mut identity.principal_id).into_option(),
         match (provider, &name) {
             (Some(provider), Some(name)) => Some(format!("{provider}:{name}").into()),
             (provider, name) => provider.or_else(|| name.clone()),

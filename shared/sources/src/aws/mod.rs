@@ -95,7 +95,7 @@ fn normalize<'a>(record: &mut Record<'a>, outcome: Outcome) -> Reading<'a> {
     let workload = workload::is_workload(&record.user_identity);
     let access_key_id = take(&mut record.user_identity.access_key_id);
     let mut actor = identity::actor(
-        take(&mut record.user_identity),
+        &mut record.user_identity,
         account.as_deref().unwrap_or_default(),
         record.aws_region.as_str(),
     );

@@ -108,9 +108,10 @@ pub(super) fn provider<'a>(path: &Text<'a>) -> Option<Cow<'a, str>> {
 mod tests {
     use super::*;
 
-    fn text(text: &str) -> Text<'static> {
-        let quoted = serde_json::to_string(text).unwrap();
-        serde_json::from_str::<Text<'_>>(&quoted).unwrap().into_owned()
+    fn text(content: &str) -> Text<'_> {
+        let mut text = Text::default();
+        text.text(content.into());
+        text
     }
 
     #[test]

@@ -42,12 +42,13 @@ mod tests {
 
     #[test]
     fn what_only_reads() {
-        let asked = |types: &[&str]| -> Vec<AuthorizationInfo<'_>> {
-            let types =
-                types.iter().map(|it| serde_json::json!({"permissionType": it}).to_string());
-            types
-                .map(|it| serde_json::from_str::<AuthorizationInfo<'_>>(&it).unwrap().into_owned())
-                .collect()
+        let asked = |types: &[&'static str]| -> Vec<AuthorizationInfo<'static>> {
+            let of_type = |it: &&'static str| {
+                let mut asked = AuthorizationInfo::default();
+                asked.permission_type.text((*it).into());
+                asked
+            };
+            types.iter().map(of_type).collect()
         };
         for (method, types, reads) in [
             ("v1.compute.instances.list", &[][..], true),

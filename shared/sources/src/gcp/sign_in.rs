@@ -148,10 +148,10 @@ fn is_warning(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lenient::List;
+    use crate::lenient::{List, of_json};
 
     fn read(application: &str, name: &str, parameters: &str) -> String {
-        let parameters: List<Parameter<'_>> = serde_json::from_str(parameters).unwrap();
+        let parameters: List<Parameter<'_>> = of_json(parameters).unwrap();
         match meaning(application, name, &Details::of(&parameters.0)) {
             Meaning::Call(outcome) => format!("{outcome:?}"),
             Meaning::NotACall(what) => what.to_owned(),

@@ -1,5 +1,6 @@
 //! What odd values come to.
 
+use super::list::LIST_MAX;
 use super::*;
 
 lenient! {

@@ -4,7 +4,7 @@ use super::*;
 
 /// `kind uid name`, of an identity in a record of account 111111111111.
 fn show(json: &str) -> String {
-    let actor = actor(serde_json::from_str(json).unwrap(), "111111111111", "eu-west-1");
+    let actor = actor(&mut serde_json::from_str(json).unwrap(), "111111111111", "eu-west-1");
     let text = |text: Option<Cow<'_, str>>| text.unwrap_or("-".into()).into_owned();
     format!("{:?} {} {}", actor.kind, text(actor.uid), text(actor.name))
 }
