@@ -50,6 +50,13 @@ pub(crate) trait Lenient<'a> {
     fn end(&mut self) {}
 }
 
+/// A value that says nothing, as a constant: a record has sixty texts, and is faster copied whole than
+/// made of them.
+pub(crate) trait Empty {
+    /// It.
+    const EMPTY: Self;
+}
+
 /// Reads a JSON value; what is wrong with it is that it is no JSON.
 pub(crate) fn read<'a, T: Lenient<'a> + Default, D: Deserializer<'a>>(
     deserializer: D,
@@ -198,6 +205,10 @@ impl<'p, 'a> Visitor<'_> for Member<'p, 'a> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Present(pub(crate) bool);
 
+impl Empty for Present {
+    const EMPTY: Self = Self(false);
+}
+
 impl<'a> Lenient<'a> for Present {
     fn is_empty(&self) -> bool {
         !self.0
@@ -221,7 +232,7 @@ macro_rules! lenient {
         $($(#[$field_attr:meta])* $field:ident: $type:ty = $($spelling:literal)|+,)*
     }) => {
         $(#[$attr])*
-        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        #[derive(Clone, Debug, PartialEq, Eq)]
         $vis struct $name<'a> {
             $($(#[$field_attr])* $vis $field: $type,)*
         }
@@ -230,7 +241,17 @@ macro_rules! lenient {
             use std::borrow::Cow;
 
             use serde::de::{Deserialize, Deserializer};
-            use $crate::lenient::{Lenient, read, read_copy};
+            use $crate::lenient::{Empty, Lenient, read, read_copy};
+
+            impl Empty for $name<'_> {
+                const EMPTY: Self = Self { $($field: Empty::EMPTY,)* };
+            }
+
+            impl Default for $name<'_> {
+                fn default() -> Self {
+                    Self::EMPTY
+                }
+            }
 
             impl<'a> Lenient<'a> for $name<'a> {
                 fn is_empty(&self) -> bool {

@@ -18,7 +18,7 @@ use serde::de::{
 
 use super::reading;
 use super::record::Record;
-use crate::lenient::Place;
+use crate::lenient::{Empty, Place};
 use crate::reading::Reading;
 
 /// How far a delivery was read.
@@ -124,7 +124,7 @@ fn read_batch<'de, A: SeqAccess<'de>>(
     batch: &mut [Option<Record<'de>>],
 ) -> (usize, Result<bool, A::Error>) {
     for (read, place) in batch.iter_mut().enumerate() {
-        let record = place.insert(Record::default());
+        let record = place.insert(Record::EMPTY);
         match records.next_element_seed(Place::of(record)) {
             Ok(Some(())) => {}
             end => return (read, end.map(|_| false)),

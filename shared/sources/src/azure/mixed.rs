@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::lenient::{Lenient, Text};
+use crate::lenient::{Empty, Lenient, Text};
 
 /// A text or an object; an object written as JSON within a string is an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +15,10 @@ pub(super) struct Mixed<'a, T> {
     pub(super) text: Text<'a>,
     /// The object; empty where a scalar stands.
     pub(super) object: T,
+}
+
+impl<T: Empty> Empty for Mixed<'_, T> {
+    const EMPTY: Self = Self { text: Text::EMPTY, object: T::EMPTY };
 }
 
 impl<'a, T: Lenient<'a>> Lenient<'a> for Mixed<'a, T> {

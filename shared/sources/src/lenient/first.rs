@@ -2,11 +2,15 @@
 
 use std::borrow::Cow;
 
-use super::Lenient;
+use super::{Empty, Lenient};
 
 /// The first element of a list that says something; one bare value counts as a list of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct First<T>(pub(crate) T);
+
+impl<T: Empty> Empty for First<T> {
+    const EMPTY: Self = Self(T::EMPTY);
+}
 
 impl<'a, T: Lenient<'a>> Lenient<'a> for First<T> {
     fn is_empty(&self) -> bool {

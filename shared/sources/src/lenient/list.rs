@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::Lenient;
+use super::{Empty, Lenient};
 
 /// A list; one bare value counts as a list of one, and elements that say nothing are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,6 +10,10 @@ pub(crate) struct List<T>(pub(crate) Vec<T>);
 
 /// What is kept of a list; the rest of it says nothing new.
 pub(super) const LIST_MAX: usize = 64;
+
+impl<T> Empty for List<T> {
+    const EMPTY: Self = Self(Vec::new());
+}
 
 impl<T> Default for List<T> {
     fn default() -> Self {

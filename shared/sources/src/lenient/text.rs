@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::de::{Deserialize, Deserializer};
 
-use super::{Lenient, read};
+use super::{Empty, Lenient, read};
 
 /// A scalar; empty for null, the empty string, arrays and objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,6 +39,10 @@ impl<'a> Text<'a> {
     pub(crate) fn is_true(&self) -> bool {
         self.0.eq_ignore_ascii_case("true")
     }
+}
+
+impl Empty for Text<'_> {
+    const EMPTY: Self = Self(Cow::Borrowed(""));
 }
 
 impl<'a> Lenient<'a> for Text<'a> {
