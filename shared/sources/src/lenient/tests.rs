@@ -9,6 +9,7 @@ lenient! {
         name: Text<'a> = "name" | "title",
         inner: Inner<'a> = "inner",
         list: List<Inner<'a>> = "list",
+        texts: List<Text<'a>> = "texts",
         flag: Present = "flag",
     }
 }
@@ -73,6 +74,16 @@ fn lists() {
         (r#"{"list":"text"}"#, 0),
     ] {
         assert_eq!(read(json).list.0.len(), codes, "{json}");
+    }
+    for (json, texts) in [
+        (r#"{"texts":["a","",null,7,true,{},[1]]}"#, &["a", "7", "true"][..]),
+        (r#"{"texts":"a"}"#, &["a"]),
+        (r#"{"texts":7}"#, &["7"]),
+        (r#"{"texts":{"a":1}}"#, &[]),
+        (r#"{"texts":null}"#, &[]),
+    ] {
+        let read = read(json).texts.0;
+        assert_eq!(read.iter().map(Text::as_str).collect::<Vec<_>>(), texts, "{json}");
     }
     let long = format!(r#"{{"list":[{}],"name":"after"}}"#, vec![r#"{"code":"1"}"#; 999].join(","));
     assert_eq!(read(&long).list.0.len(), LIST_MAX);
