@@ -106,6 +106,7 @@ impl Observer {
             let sighting = self.sighting(activity, time, intelligence, policy, None);
             let Some(key) = activity.source.ledger_key() else { return Vec::new() };
             let (entry, sample) = (Entry::of_call(activity, time), sample());
+            // One piece of memory for them, of which that of the source is to be the first.
             let mut observations = Vec::with_capacity(1 + wide::OBSERVATIONS_MAX);
             observations.extend(wide::observations(activity, &key, entry, &sample));
             let call = Some((entry, sample));

@@ -58,7 +58,8 @@ pub(crate) fn observations(
     let principal = principal.zip(kept.and_then(LedgerKey::fingerprint)).map(|(hash, member)| {
         of(LedgerKey::Principal { cloud: entry.cloud(), hash }, entry.in_principal(member))
     });
-    [network, principal].into_iter().flatten()
+    let both: [Option<Observation>; OBSERVATIONS_MAX] = [network, principal];
+    both.into_iter().flatten()
 }
 
 /// The days on which failed sign-ins from one public source, of those at hand, are a password spray by

@@ -27,11 +27,19 @@ pub(crate) trait Lenient<'a> {
     /// Whether it says nothing, so that a later spelling of the same field may speak.
     fn is_empty(&self) -> bool;
 
+    /// Itself, to be read into; none where it says something already.
+    fn vacant(&mut self) -> Option<&mut dyn Lenient<'a>>
+    where
+        Self: Sized,
+    {
+        self.is_empty().then_some(self as &mut dyn Lenient<'a>)
+    }
+
     /// Takes a scalar, as text: strings as they are, numbers and booleans as JSON writes them, null as
     /// nothing.
     fn text(&mut self, text: Cow<'a, str>);
 
-    /// What takes the members of an object; none where they say nothing.
+    /// What takes the members of an object, by its `member`; none where they say nothing.
     fn object(&mut self) -> Option<&mut dyn Lenient<'a>> {
         None
     }
@@ -46,14 +54,14 @@ pub(crate) trait Lenient<'a> {
         None
     }
 
-    /// Ends an object or an array.
+    /// Ends an object or an array that was read into it, whatever took its members.
     fn end(&mut self) {}
 }
 
-/// A value that says nothing, as a constant: a record has sixty texts, and is faster copied whole than
-/// made of them.
+/// What says nothing, as a constant: a record has dozens of texts, and is faster copied whole than made
+/// of them.
 pub(crate) trait Empty {
-    /// It.
+    /// The same as its default.
     const EMPTY: Self;
 }
 
@@ -66,7 +74,7 @@ pub(crate) fn read<'a, T: Lenient<'a> + Default, D: Deserializer<'a>>(
     Ok(value)
 }
 
-/// The same of a text that does not live on, into a value that says nothing where this fails.
+/// Reads JSON from a text that does not live on. Where it is none, the value says nothing.
 pub(crate) fn read_copy<'a, T: Lenient<'a> + Default>(value: &mut T, text: &str) {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let read = Place(value, PhantomData::<Copying>).deserialize(&mut deserializer);
@@ -75,7 +83,12 @@ pub(crate) fn read_copy<'a, T: Lenient<'a> + Default>(value: &mut T, text: &str)
     }
 }
 
-/// Where a value is to be read.
+/// Whether a string may hold an object as JSON.
+pub(crate) fn may_hold_object(string: &str) -> bool {
+    string.trim_start().starts_with('{')
+}
+
+/// Where a value is to be read, and how its texts are kept.
 pub(crate) struct Place<'p, 'a, K>(&'p mut dyn Lenient<'a>, PhantomData<K>);
 
 impl<'p, 'a> Place<'p, 'a, Borrowing> {
@@ -95,9 +108,11 @@ impl<'a, K> Place<'_, 'a, K> {
 
 /// How the texts of what is read are kept.
 pub(crate) trait Keep<'de, 'a> {
+    /// A text of it, kept.
     fn kept(text: &'de str) -> Cow<'a, str>;
 }
 
+/// Of a text that lives on.
 pub(crate) struct Borrowing;
 
 impl<'a> Keep<'a, 'a> for Borrowing {
@@ -106,6 +121,7 @@ impl<'a> Keep<'a, 'a> for Borrowing {
     }
 }
 
+/// Of a text that does not.
 struct Copying;
 
 impl<'a> Keep<'_, 'a> for Copying {
@@ -214,13 +230,13 @@ impl<'a> Lenient<'a> for Present {
         !self.0
     }
 
-    fn text(&mut self, _: Cow<'a, str>) {
+    /// There it is, and its value is passed over.
+    fn vacant(&mut self) -> Option<&mut dyn Lenient<'a>> {
         self.0 = true;
+        None
     }
 
-    fn end(&mut self) {
-        self.0 = true;
-    }
+    fn text(&mut self, _: Cow<'a, str>) {}
 }
 
 /// Declares a struct that reads itself from a JSON object, or from a string that holds one, and is
@@ -241,7 +257,7 @@ macro_rules! lenient {
             use std::borrow::Cow;
 
             use serde::de::{Deserialize, Deserializer};
-            use $crate::lenient::{Empty, Lenient, read, read_copy};
+            use $crate::lenient::{Empty, Lenient, may_hold_object, read, read_copy};
 
             impl Empty for $name<'_> {
                 const EMPTY: Self = Self { $($field: Empty::EMPTY,)* };
@@ -259,7 +275,7 @@ macro_rules! lenient {
                 }
 
                 fn text(&mut self, text: Cow<'a, str>) {
-                    if text.trim_start().starts_with('{') {
+                    if may_hold_object(&text) {
                         read_copy(self, &text);
                     }
                 }
@@ -274,7 +290,7 @@ macro_rules! lenient {
                         let key = folded.as_ref();
                     )?
                     match key {
-                        $($($spelling)|+ if self.$field.is_empty() => Some(&mut self.$field),)*
+                        $($($spelling)|+ => self.$field.vacant(),)*
                         _ => None,
                     }
                 }

@@ -45,8 +45,8 @@ pub(crate) fn read(text: &str, sink: &mut dyn FnMut(&Reading<'_>)) -> Progress {
     Progress { handed_over, is_whole }
 }
 
-/// How many records are parsed before it is looked at what they say, and then handed over: the code of
-/// all three together is larger than a processor's cache of code.
+/// How many records are parsed, then normalized, then handed over: the code of all three together is
+/// larger than a processor's cache of code.
 const BATCH: usize = 16;
 
 fn brackets(text: &str) -> usize {
@@ -98,11 +98,15 @@ impl<'de> Visitor<'de> for Records<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut records: A) -> Result<(), A::Error> {
-        #[expect(clippy::large_stack_arrays, reason = "20 KB, of a stack of 2 MiB at least")]
+        #[expect(
+            clippy::large_stack_arrays,
+            reason = "some 30 KB with the readings, of a stack of 2 MiB or more"
+        )]
         let mut batch = [const { None }; BATCH];
         loop {
             let (read, more) = read_batch(&mut records, &mut batch);
             let mut readings = [const { None }; BATCH];
+            // Behind those just read lie some of the batch before.
             for (record, said) in batch.iter_mut().flatten().zip(&mut readings).take(read) {
                 *said = reading(record);
             }
@@ -149,6 +153,24 @@ mod tests {
         format!(
             r#"{{"eventSource":"ec2.amazonaws.com","eventName":"A","awsRegion":"x","z":{open}{close}}}"#
         )
+    }
+
+    #[test]
+    fn batches_end_where_they_may() {
+        let good = r#"{"eventSource":"ec2.amazonaws.com","eventName":"A","awsRegion":"x"}"#;
+        let of = |records: Vec<&str>| format!(r#"{{"Records":[{}]}}"#, records.join(","));
+        for count in [BATCH - 1, BATCH, BATCH + 1, 2 * BATCH, 2 * BATCH + 1] {
+            assert_eq!(progress(&of(vec![good; count])), (count, true));
+            for at in
+                [0, BATCH - 1, BATCH, BATCH + 1, 2 * BATCH].into_iter().filter(|at| *at < count)
+            {
+                for bad in [r#"{"a":1}"#, r#"{"a":}"#, "7"] {
+                    let mut records = vec![good; count];
+                    records[at] = bad;
+                    assert_eq!(progress(&of(records)), (at, false), "{bad} at {at} of {count}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::lenient::{Empty, Lenient, Text};
+use crate::lenient::{Empty, Lenient, Text, may_hold_object};
 
 /// A text or an object; an object written as JSON within a string is an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,7 +27,9 @@ impl<'a, T: Lenient<'a>> Lenient<'a> for Mixed<'a, T> {
     }
 
     fn text(&mut self, text: Cow<'a, str>) {
-        self.object.text(text.clone());
+        if may_hold_object(&text) {
+            self.object.text(text.clone());
+        }
         if self.object.is_empty() {
             self.text.text(text);
         }
@@ -35,6 +37,10 @@ impl<'a, T: Lenient<'a>> Lenient<'a> for Mixed<'a, T> {
 
     fn object(&mut self) -> Option<&mut dyn Lenient<'a>> {
         self.object.object()
+    }
+
+    fn end(&mut self) {
+        self.object.end();
     }
 }
 

@@ -225,6 +225,7 @@ mod tests {
                 format!(r#"{failed},{{"name":"is_second_factor","boolValue":true}}"#),
                 "PasswordCorrect",
             ),
+            (format!(r#"{failed},{{"name":"is_second_factor","value":true}}"#), "PasswordCorrect"),
         ] {
             let list = format!("[{parameters}]");
             assert_eq!(read("login", "login_verification", &list), expected, "{list}");

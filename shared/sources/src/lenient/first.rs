@@ -26,7 +26,11 @@ impl<'a, T: Lenient<'a>> Lenient<'a> for First<T> {
     }
 
     fn element(&mut self) -> Option<&mut dyn Lenient<'a>> {
-        self.0.is_empty().then_some(&mut self.0)
+        self.0.vacant()
+    }
+
+    fn end(&mut self) {
+        self.0.end();
     }
 }
 

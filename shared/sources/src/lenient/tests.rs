@@ -54,6 +54,8 @@ fn nested_values() {
         r#"{"inner":"{\"code\":\"5\",\"Odd\":[]}"}"#,
         r#"{"inner":null,"INNER":{"code":"5","Odd":0}}"#,
         r#"{"list":[{"code":"5","Odd":1}],"inner":{"code":"5","Odd":1}}"#,
+        r#"{"inner":{"code":"5","Odd":1e999}}"#,
+        r#"{"inner":{"Odd":"\ud800","code":"5"}}"#,
     ] {
         let outer = read(json);
         assert_eq!(outer.inner.code.as_str(), "5", "{json}");
