@@ -5,7 +5,7 @@
 //! never costs a record, and one record never its neighbors.
 //!
 //! Whatever is read is read by one piece of code, [`Place`], which asks a value where its parts are to
-//! go. A parser for each struct would be faster by itself, and all of them together are several times
+//! go. A parser for each struct would be faster by itself, but all of them together are several times
 //! what a processor keeps of code: it would wait for them at each record.
 
 mod first;

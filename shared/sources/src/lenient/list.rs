@@ -17,7 +17,7 @@ impl<T> Empty for List<T> {
 
 impl<T> Default for List<T> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self::EMPTY
     }
 }
 
